@@ -1,8 +1,22 @@
-import { defineConfig } from 'vitest/config';
+import { readdirSync } from 'node:fs';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { PlainSummary } from './tools/plain-summary.ts';
+
+const project = (name: string, root: string, more: object = {}): TestProjectInlineConfiguration => ({
+  extends: true,
+  test: { name, root, ...more },
+});
 
 export default defineConfig({
   test: {
-    projects: ['packages/*', 'test'],
-    reporters: ['default', './tools/plain-summary.ts'],
+    projects: [
+      ...readdirSync('packages').map((name) => project(name, `packages/${name}`)),
+      project('repository', 'test', { exclude: ['packaging/**', '**/node_modules/**'] }),
+      project('packaging', 'test/packaging', { globalSetup: ['./pack.global.ts'] }),
+    ],
+    reporters: ['default', new PlainSummary()],
+    // Only a net for what hangs: no test is about time, and a busy machine is not a failure.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -1,0 +1,38 @@
+import { chromium, type Browser } from 'playwright-core';
+import { chromiumPath, NO_CHROMIUM } from './chromium.ts';
+
+/** Starts the headless browser; `await using` closes it. */
+export async function launchChromium(): Promise<Browser> {
+  const executablePath = chromiumPath();
+  if (executablePath === undefined) throw new Error(NO_CHROMIUM);
+  // In a container there is no user namespace to build the sandbox from, and /dev/shm is small.
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+}
+
+/**
+ * Opens `url` and answers what the page left, awaited, in `globalThis.result`. Rejects with the page's own words
+ * when a script throws, a promise goes unhandled or a module cannot be loaded before that.
+ */
+export async function runPage(browser: Browser, url: string): Promise<unknown> {
+  await using page = await browser.newPage();
+  const complaints: string[] = [];
+  const broken = new Promise<never>((_, reject) => {
+    const complain = (words: string): void => {
+      complaints.push(words);
+      reject(new Error(`${url}: ${complaints.join('; ')}`));
+    };
+    page.on('pageerror', (error) => complain(String(error)));
+    page.on('requestfailed', (request) => complain(`${request.url()}: ${request.failure()?.errorText}`));
+    page.on('response', (response) => {
+      const isIcon = response.url().endsWith('/favicon.ico');
+      if (!response.ok() && !isIcon) complain(`${response.url()}: HTTP ${response.status()}`);
+    });
+  });
+  broken.catch(() => {});
+  const answered = page
+    .goto(url)
+    .then(() => page.waitForFunction(() => 'result' in globalThis))
+    .then(() => page.evaluate(() => (globalThis as { result?: unknown }).result));
+  answered.catch(() => {});
+  return await Promise.race([answered, broken]);
+}
