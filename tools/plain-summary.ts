@@ -12,7 +12,8 @@ export class PlainSummary implements Reporter {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
     for (const test of tests) count[test.result().state]++;
-    const outsideTests = modules.flatMap((module) => collectionErrors(module)).length + unhandledErrors.length;
+    const outsideTests =
+      modules.flatMap((module) => collectionErrors(module)).length + unhandledErrors.length;
     const failed = count.failed + count.pending + outsideTests;
 
     for (const line of [...durations(modules), ...skipReasons(tests)]) console.log(line);

@@ -17,7 +17,8 @@ function installChromium(): string {
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     }).status === 0;
   const started = performance.now();
-  const installed = apt('update', '-qq') && apt('install', '-qq', '-y', '--no-install-recommends', 'chromium');
+  const installed =
+    apt('update', '-qq') && apt('install', '-qq', '-y', '--no-install-recommends', 'chromium');
   if (!installed) return 'chromium: apt-get could not install it; browser tests will skip';
   return `chromium: installed with apt in ${((performance.now() - started) / 1000).toFixed(1)} s`;
 }

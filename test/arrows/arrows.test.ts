@@ -25,14 +25,24 @@ describe('arrows point down only', () => {
   test.each(PACKAGES)('%s', (name) => {
     const room = rooms[name] as Room;
     const manifest = manifests[name] as Manifest;
-    expect(violations({ name, room, manifest, files: sources(`packages/${name}`, `packages/${name}/*.ts`) }, manifests)).toEqual([]);
+    expect(
+      violations(
+        { name, room, manifest, files: sources(`packages/${name}`, `packages/${name}/*.ts`) },
+        manifests,
+      ),
+    ).toEqual([]);
   });
 
   test('test/ and tools/ enter packages by their doors', () => {
     const declared = ['package.json', 'test/package.json', 'tools/package.json'].map(readJson<Manifest>);
-    const devDependencies = Object.assign({}, ...declared.flatMap((each) => [each.devDependencies, each.dependencies]));
+    const devDependencies = Object.assign(
+      {},
+      ...declared.flatMap((each) => [each.devDependencies, each.dependencies]),
+    );
     const files = sources('', 'test/*.ts', 'tools/*.ts');
-    expect(violations({ name: 'root', room: { sees: PACKAGES }, manifest: { devDependencies }, files }, manifests)).toEqual([]);
+    expect(
+      violations({ name: 'root', room: { sees: PACKAGES }, manifest: { devDependencies }, files }, manifests),
+    ).toEqual([]);
   });
 });
 

@@ -8,7 +8,7 @@ const doors: Record<string, Manifest> = {
   conformance: { exports: { '.': './src/index.ts' } },
 };
 
-function findIn(source: string, more: Partial<Omit<Package, "files">> = {}, path = 'src/a.ts'): string[] {
+function findIn(source: string, more: Partial<Omit<Package, 'files'>> = {}, path = 'src/a.ts'): string[] {
   const pack: Package = {
     name: 'webgpu',
     room: { sees: ['core'], testsSee: ['conformance'], portable: true },
@@ -48,7 +48,8 @@ test.each([
 });
 
 test('a test may use what its sources may not', () => {
-  const source = "import { kit } from '@ss/conformance'; import { readFile } from 'node:fs'; import 'vitest';";
+  const source =
+    "import { kit } from '@ss/conformance'; import { readFile } from 'node:fs'; import 'vitest';";
   expect(findIn(source, {}, 'src/a.test.ts')).toEqual([]);
 });
 
@@ -63,5 +64,8 @@ test('the root files enter a package by its doors only', () => {
 
 test('an arrow in package.json counts as much as one in a source', () => {
   const manifest = { dependencies: { '@ss/wasm': '' }, devDependencies: { '@ss/mamba': '' } };
-  expect(findIn('', { manifest })).toEqual(['webgpu must not depend on wasm', 'webgpu must not test with mamba']);
+  expect(findIn('', { manifest })).toEqual([
+    'webgpu must not depend on wasm',
+    'webgpu must not test with mamba',
+  ]);
 });

@@ -35,14 +35,22 @@ function manifestViolations({ name, room, manifest }: Package): string[] {
   const seenByTests = [...room.sees, ...(room.testsSee ?? [])];
   const outside = (dependencies: object | undefined, seen: readonly string[]): string[] =>
     roomsIn(Object.keys(dependencies ?? {})).filter((other) => !seen.includes(other));
-  const shipped = { ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies };
+  const shipped = {
+    ...manifest.dependencies,
+    ...manifest.peerDependencies,
+    ...manifest.optionalDependencies,
+  };
   return [
     ...outside(shipped, room.sees).map((other) => `${name} must not depend on ${other}`),
     ...outside(manifest.devDependencies, seenByTests).map((other) => `${name} must not test with ${other}`),
   ];
 }
 
-function fileViolations(pack: Package, file: SourceFile, doors: Readonly<Record<string, Manifest>>): string[] {
+function fileViolations(
+  pack: Package,
+  file: SourceFile,
+  doors: Readonly<Record<string, Manifest>>,
+): string[] {
   const isShipped = file.path.startsWith('src/') && !file.path.endsWith('.test.ts');
   const { name, room, manifest } = pack;
   const seen = isShipped ? room.sees : [...room.sees, ...(room.testsSee ?? []), name];
@@ -54,12 +62,14 @@ function fileViolations(pack: Package, file: SourceFile, doors: Readonly<Record<
   };
   return file.imports.flatMap((specifier) => {
     const where = `${name}/${file.path} imports ${specifier}`;
-    if (specifier.startsWith('.')) return leaves(file.path, specifier) ? [`${where}: outside its package`] : [];
+    if (specifier.startsWith('.'))
+      return leaves(file.path, specifier) ? [`${where}: outside its package`] : [];
     if (isBuiltin(specifier)) {
       return room.portable && isShipped ? [`${where}: ${name} runs in browsers too`] : [];
     }
     const [other, door] = split(specifier);
-    if (!specifier.startsWith(SCOPE)) return other in declared ? [] : [`${where}: not declared in package.json`];
+    if (!specifier.startsWith(SCOPE))
+      return other in declared ? [] : [`${where}: not declared in package.json`];
     const target = other.slice(SCOPE.length);
     if (!seen.includes(target)) return [`${where}: ${name} must not see ${target}`];
     if (target !== name && !(other in declared)) return [`${where}: not declared in package.json`];

@@ -9,7 +9,10 @@ import { serve } from './serve.ts';
 async function run(context: TestContext, script: string, options?: { isolated: boolean }): Promise<unknown> {
   context.skip(chromiumPath() === undefined, NO_CHROMIUM);
   await using directory = await mkdtempDisposable(join(tmpdir(), 'ss-page-'));
-  await writeFile(join(directory.path, 'index.html'), `<!doctype html><script type="module">${script}</script>`);
+  await writeFile(
+    join(directory.path, 'index.html'),
+    `<!doctype html><script type="module">${script}</script>`,
+  );
   await using served = await serve(directory.path, options);
   await using browser = await launchChromium();
   return await runPage(browser, served.url);
