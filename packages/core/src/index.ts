@@ -1,1 +1,58 @@
-export {};
+export { backendApiVersion, CallFailure, defineBackend } from './backend.ts';
+export type {
+  Assessment,
+  Backend,
+  BackendRegistration,
+  Blocker,
+  BoundCall,
+  Cost,
+  DeviceInfo,
+  LoadOptions,
+  MemoryInfo,
+  OpCall,
+  Packing,
+  Plan,
+  PreparedCalls,
+  Probe,
+  Refusal,
+  TensorArg,
+  TensorSpec,
+  WeightUse,
+} from './backend.ts';
+export { dtypes, floatDTypes, isDType, isFloat } from './dtype.ts';
+export type { DataOf, DType, FloatDType, TensorData } from './dtype.ts';
+export { accessor, decode, encode } from './encode.ts';
+export type { Accessor } from './encode.ts';
+export { Engine } from './engine/engine.ts';
+export type { EngineOptions } from './engine/engine.ts';
+export { Program } from './engine/program.ts';
+export type { InputSpec, ProgramInputs } from './engine/program.ts';
+export { environmentVariables, readEnvironment } from './environment.ts';
+export type { Environment } from './environment.ts';
+export { abortedError, coreErrors, SsError, throwIfAborted } from './errors.ts';
+export type { CoreErrorCode, SsErrorOptions } from './errors.ts';
+export { fromBytes, tensor, zeros } from './host.ts';
+export { createHostBackend } from './host-backend.ts';
+export type { HostBackendOptions, HostKernel } from './host-backend.ts';
+export { fromBf16, fromF16, toBf16, toF16 } from './narrow-float.ts';
+export { opNames, ops } from './ops/index.ts';
+export type { CausalConv1dArgs, CausalConv1dResult, CausalConv1dUpdateArgs } from './ops/causal-conv1d.ts';
+export type { AddArgs, CopyArgs, UnaryArgs } from './ops/elementwise.ts';
+export type { EmbeddingArgs } from './ops/embedding.ts';
+export type { LinearArgs } from './ops/linear.ts';
+export type { ArgmaxArgs, CrossEntropyArgs, SampleArgs, SampleResult } from './ops/logits.ts';
+export type { Inferred, OpDefinition, OpName, Options, Specs, Tolerance } from './ops/op.ts';
+export type { RmsNormArgs, RmsNormResult } from './ops/rms-norm.ts';
+export type { SelectiveScanArgs, SelectiveScanResult } from './ops/selective-scan.ts';
+export type { SelectiveStateUpdateArgs } from './ops/selective-state-update.ts';
+export { Decision } from './registry/decision.ts';
+export type { Candidate, CandidateStatus } from './registry/decision.ts';
+export { reference } from './registry/reference.ts';
+export { BackendRegistry, createRegistry, defaultRegistry } from './registry/registry.ts';
+export type { ExplainQuery, SelectRequest } from './registry/registry.ts';
+export { scope } from './scope.ts';
+export { denseStrides, elementCount, elementSpan, forEachPosition, isContiguous } from './shape.ts';
+export type { Layout, Shape } from './shape.ts';
+export { Tensor } from './tensor.ts';
+export { onTrace, performanceTrack } from './trace.ts';
+export type { TraceEvent, TraceListener } from './trace.ts';

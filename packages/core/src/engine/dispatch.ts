@@ -1,0 +1,53 @@
+import type { Assessment, Backend, Blocker, OpCall, Plan } from '../backend.ts';
+import { SsError } from '../errors.ts';
+import { elementCount } from '../shape.ts';
+import { dtypes } from '../dtype.ts';
+import { describeCall } from './bind.ts';
+import type { TensorArgs } from './bind.ts';
+
+/** Who runs a call, and how. */
+export interface Route {
+  readonly plan: Plan;
+  /** undefined: the engine's own backend */
+  readonly away: Backend | undefined;
+}
+
+/**
+ * Asks the engine's backend, then the ones its policy allows.
+ * @throws SsError `op-unsupported` with every backend's blockers
+ */
+export function route(call: OpCall, home: Backend, fallbacks: readonly Backend[]): Route {
+  const refused: { backend: string; blockers: readonly Blocker[] }[] = [];
+  for (const backend of [home, ...fallbacks]) {
+    const assessment = backend === home ? assess(backend, call) : assessAway(backend, call);
+    if (assessment.ok) return { plan: assessment, away: backend === home ? undefined : backend };
+    refused.push({ backend: backend.id, blockers: assessment.blockers });
+  }
+  const reasons = refused.map(({ backend, blockers }) => `${backend}: ${blockers.map((b) => b.message).join('; ')}`).join(' | ');
+  const fix = refused.flatMap(({ blockers }) => blockers.flatMap((b) => b.fix ?? []))[0];
+  throw new SsError('op-unsupported', `${describeCall(call)} cannot run. ${reasons}`, {
+    hint: fix ?? (fallbacks.length === 0 ? "Allow another backend with select({ fallback: 'op' })." : 'Register a backend that has it.'),
+    details: { op: call.op, refused },
+  });
+}
+
+/** A backend's answer, with the ops it does not have at all turned into a blocker. */
+export function assess(backend: Backend, call: OpCall): Assessment {
+  if (backend.ops.includes(call.op)) return backend.assess(call);
+  const message = `${backend.id} has no ${call.op}`;
+  return { ok: false, blockers: [{ code: 'op-missing', message, origin: 'request' }] };
+}
+
+function assessAway(backend: Backend, call: OpCall): Assessment {
+  const packed = Object.entries(call.inputs).find(([, spec]) => spec.format !== undefined);
+  if (packed === undefined) return assess(backend, call);
+  const message = `${packed[0]} is packed for another backend (${packed[1].format})`;
+  return { ok: false, blockers: [{ code: 'weight-packed', message, origin: 'request' }] };
+}
+
+/** Arguments in place that the op overwrites whole, whatever was in them before. */
+export function overwritten(call: OpCall, tensors: TensorArgs): readonly string[] {
+  const to = tensors['to'];
+  if (call.op !== 'copy' || to === undefined) return [];
+  return elementCount(to.shape) * dtypes[to.dtype].bytes >= to.storage.byteLength ? ['to'] : [];
+}

@@ -1,0 +1,44 @@
+import { SsError } from './errors.ts';
+
+/** What `SS_*` environment variables may say. Read here and nowhere else. */
+export interface Environment {
+  /** `SS_BACKEND`: the id to require, as if the caller had named it */
+  readonly backend: string | undefined;
+  /** `SS_THREADS`: threads of backends that have them */
+  readonly threads: number | undefined;
+  /** `SS_LOG`: `info` prints decisions, `trace` every event, to standard error */
+  readonly log: 'silent' | 'info' | 'trace';
+  /** Names that start with `SS_` and mean nothing. */
+  readonly unknown: readonly string[];
+}
+
+/** Every variable that means something, for help texts and `ss doctor`. */
+export const environmentVariables = {
+  SS_BACKEND: 'the backend to use: its id, such as wasm or reference',
+  SS_THREADS: 'how many threads a backend may use',
+  SS_LOG: 'silent (default), info or trace',
+} as const;
+
+const logLevels = ['silent', 'info', 'trace'] as const;
+
+/** @throws SsError `environment-invalid` naming the variable and what it may be */
+export function readEnvironment(env: Readonly<Record<string, string | undefined>> = processEnvironment()): Environment {
+  const threads = env['SS_THREADS'];
+  if (threads !== undefined && !/^[1-9]\d{0,3}$/.test(threads)) throw invalid('SS_THREADS', threads, 'a number of at least 1');
+  const log = logLevels.find((level) => level === (env['SS_LOG'] ?? 'silent'));
+  if (log === undefined) throw invalid('SS_LOG', env['SS_LOG']!, logLevels.join(', '));
+  return {
+    backend: env['SS_BACKEND'] || undefined,
+    threads: threads === undefined ? undefined : Number(threads),
+    log,
+    unknown: Object.keys(env).filter((name) => name.startsWith('SS_') && !Object.hasOwn(environmentVariables, name)),
+  };
+}
+
+function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env ?? {};
+}
+
+function invalid(name: string, value: string, wanted: string): SsError {
+  return new SsError('environment-invalid', `${name} is ${JSON.stringify(value)} where ${wanted} is wanted.`);
+}

@@ -1,0 +1,76 @@
+const marker = Symbol.for('@ss/error');
+
+/** Every code core can raise. The sentence is the first line of its entry in `docs/errors.md`. */
+export const coreErrors = {
+  'argument-unknown': 'An op was given an argument it does not have.',
+  'argument-invalid': 'An argument has a value the op cannot mean anything by.',
+  'argument-missing': 'A required tensor was not given.',
+  'shape-mismatch': 'A tensor has a shape that does not fit the others.',
+  'dtype-unsupported': 'A tensor has a dtype the op does not define.',
+  'stride-invalid': 'A view reaches outside its buffer, or cannot be expressed with strides.',
+  'group-mismatch': 'The number of groups does not divide the number of channels.',
+  'size-exceeded': 'A tensor has more elements than can be indexed safely.',
+  'tensor-disposed': 'A tensor was used after it was freed.',
+  'tensor-foreign': 'A tensor belongs to another engine.',
+  'tensor-packed': 'A packed weight was used as a plain tensor.',
+  'state-required': 'An op that writes in place was given a tensor that did not come from engine.state().',
+  'op-unsupported': 'No backend that the policy allows can run this call.',
+  'backend-unavailable': 'No backend satisfies the request.',
+  'backend-invalid': 'A backend does not keep the contract.',
+  'backend-version': 'A backend was written for another version of the contract.',
+  'backend-duplicate': 'Two different backends were registered under one id.',
+  'program-unprepared': 'A program was run before it was prepared.',
+  'program-input': 'A program was run with inputs that do not match its recording.',
+  'recording-invalid': 'A call that cannot be recorded was made while recording.',
+  'engine-disposed': 'The engine was used after it was disposed.',
+  'out-of-memory': 'A device could not allocate what was asked for.',
+  'device-lost': 'The device went away; its tensors are gone with it.',
+  'execution-failed': 'An enqueued op failed while it ran.',
+  aborted: 'The caller aborted the work through its signal.',
+  'environment-invalid': 'An SS_* environment variable has a value that is not understood.',
+} as const;
+
+export type CoreErrorCode = keyof typeof coreErrors;
+
+export interface SsErrorOptions {
+  /** One sentence saying what to do about it. */
+  readonly hint?: string;
+  /** The facts of both sides, as data. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error class of the package family. Recognise it by {@link SsError.is} and `code`,
+ * never by `instanceof`: two copies of core may live in one program.
+ */
+export class SsError<Code extends string = string> extends Error {
+  readonly code: Code;
+  readonly hint: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: Code, message: string, options: SsErrorOptions = {}) {
+    super(options.hint === undefined ? message : `${message} ${options.hint}`, { cause: options.cause });
+    this.name = code === 'aborted' ? 'AbortError' : 'SsError';
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details ?? {};
+    Object.defineProperty(this, marker, { value: true });
+  }
+
+  /** True for an error of any copy of this package, optionally with this code. */
+  static is<Code extends string>(value: unknown, code?: Code): value is SsError<Code> {
+    if (typeof value !== 'object' || value === null || !(marker in value)) return false;
+    return code === undefined || (value as SsError).code === code;
+  }
+}
+
+/** Throws the coded error for an aborted signal. Every long operation asks this between its steps. */
+export function throwIfAborted(signal: AbortSignal | undefined, doing: string): void {
+  if (signal?.aborted) throw abortedError(signal, doing);
+}
+
+/** The coded error for work that `signal` stopped; `cause` is the signal's reason. */
+export function abortedError(signal: AbortSignal, doing: string): SsError<'aborted'> {
+  return new SsError('aborted', `Aborted while ${doing}.`, { cause: signal.reason });
+}

@@ -1,0 +1,120 @@
+import type { TensorSpec } from '../backend.ts';
+import type { Tensor } from '../tensor.ts';
+import { checkOption, Checker, dense, isFlag } from './check.ts';
+import type { OpDefinition, Options } from './op.ts';
+import { convTolerance } from './tolerance.ts';
+
+/**
+ * Depthwise causal convolution (`causal_conv1d_fn` of the official package, time-major):
+ *
+ *     y[t] = act(bias + sum_k weight[:, k] * x[t - W + 1 + k])
+ *
+ * with the W - 1 columns before the first step taken from the state, or zero.
+ */
+export interface CausalConv1dArgs {
+  /** (B, L, D); its dtype is that of y and of the states */
+  readonly x: Tensor;
+  /** (D, W), W >= 1, any real dtype */
+  readonly weight: Tensor;
+  /** (D) */
+  readonly bias?: Tensor | undefined;
+  /** (B, W - 1, D) the inputs before the first step, oldest first */
+  readonly initialState?: Tensor | undefined;
+  /** (B, W - 1, D) from `engine.state()`: read as the initial state and overwritten with the final one */
+  readonly state?: Tensor | undefined;
+  readonly activation?: 'silu' | undefined;
+  /** also return the last W - 1 inputs; default false */
+  readonly finalState?: boolean | undefined;
+  /** run from the last step to the first (anti-causal); default false */
+  readonly reverse?: boolean | undefined;
+}
+
+export interface CausalConv1dResult<Final extends boolean | undefined> extends Disposable {
+  /** (B, L, D) */
+  readonly y: Tensor;
+  /** (B, W - 1, D) in x's dtype, oldest first; with `reverse`, in the order of the walk */
+  readonly finalState: Final extends true ? Tensor : undefined;
+}
+
+/** One step of {@link CausalConv1dArgs}, in place (`causal_conv1d_update`). */
+export interface CausalConv1dUpdateArgs {
+  /** (B, D) */
+  readonly x: Tensor;
+  /** (B, W - 1, D) from `engine.state()`, shifted by one; f32 or x's dtype */
+  readonly state: Tensor;
+  /** (D, W) */
+  readonly weight: Tensor;
+  /** (D) */
+  readonly bias?: Tensor | undefined;
+  readonly activation?: 'silu' | undefined;
+}
+
+export const causalConv1d: OpDefinition = {
+  name: 'causalConv1d',
+  required: ['x', 'weight'],
+  optional: ['bias', 'initialState', 'state'],
+  options: ['activation', 'finalState', 'reverse'],
+
+  infer(inputs, options) {
+    const check = new Checker('causalConv1d', inputs);
+    const x = check.shape('x', ['B', 'L', 'D'])!;
+    checkWeights(check, options);
+    check.positive('B', 'L', 'D', 'W');
+    const { B, D, W } = check.sizes as { B: number; D: number; W: number };
+    for (const name of ['initialState', 'state']) checkState(check, name, x, W);
+    for (const name of ['finalState', 'reverse']) checkOption('causalConv1d', options, name, 'a boolean', isFlag);
+    if (inputs['state'] && (inputs['initialState'] || options['finalState'])) {
+      throw check.error('argument-invalid', 'state already is the initial and the final state; give it alone.');
+    }
+    return {
+      outputs: {
+        y: dense(x.dtype, x.shape),
+        ...(options['finalState'] === true && { finalState: dense(x.dtype, [B, W - 1, D]) }),
+      },
+      inout: inputs['state'] ? ['state'] : [],
+      sizes: check.sizes,
+    };
+  },
+
+  tolerance: convTolerance,
+
+  example(dtype, shape) {
+    const [B = 1, L = 1, D = 1] = shape;
+    return { inputs: { x: dense(dtype, [B, L, D]), weight: dense(dtype, [D, 4]) }, options: { activation: 'silu' } };
+  },
+};
+
+export const causalConv1dUpdate: OpDefinition = {
+  name: 'causalConv1dUpdate',
+  required: ['x', 'state', 'weight'],
+  optional: ['bias'],
+  options: ['activation'],
+
+  infer(inputs, options) {
+    const check = new Checker('causalConv1dUpdate', inputs);
+    const x = check.shape('x', ['B', 'D'])!;
+    checkWeights(check, options);
+    check.positive('B', 'D', 'W');
+    checkState(check, 'state', x, check.sizes['W']!);
+    return { outputs: { y: dense(x.dtype, x.shape) }, inout: ['state'], sizes: check.sizes };
+  },
+
+  tolerance: convTolerance,
+
+  example(dtype, shape) {
+    const [B = 1, D = 1] = shape;
+    return { inputs: { x: dense(dtype, [B, D]), state: dense('f32', [B, 3, D]), weight: dense(dtype, [D, 4]) }, options: {} };
+  },
+};
+
+function checkWeights(check: Checker, options: Options): void {
+  check.shape('weight', ['D', 'W']);
+  check.shape('bias', ['D']);
+  check.float('x', 'weight', 'bias');
+  checkOption('causalConv1d', options, 'activation', "'silu'", (value) => value === 'silu');
+}
+
+function checkState(check: Checker, name: string, x: TensorSpec, width: number): void {
+  check.shape(name, ['B', width - 1, 'D']);
+  check.dtype(name, name === 'state' ? [x.dtype, 'f32'] : [x.dtype]);
+}

@@ -1,0 +1,134 @@
+import type { Tensor } from '../tensor.ts';
+import { Checker, checkOption, dense } from './check.ts';
+import type { OpDefinition, OpName, Options } from './op.ts';
+import { exactTolerance, pointwiseTolerance } from './tolerance.ts';
+
+/** -log softmax(logits)[target] per row, in f32 (f64 for f64 logits). */
+export interface CrossEntropyArgs {
+  /** (R, V) */
+  readonly logits: Tensor;
+  /** (R) i32 in [0, V); a negative target gives loss 0 */
+  readonly targets: Tensor;
+}
+
+/** The id of the largest logit per row; the lowest id among equals. */
+export interface ArgmaxArgs {
+  /** (R, V) */
+  readonly logits: Tensor;
+  /** ids from here on are padding and never chosen; default V */
+  readonly vocabulary?: number | undefined;
+}
+
+/**
+ * Draws one id per row. In order: repetition penalty (Keskar et al. 2019), temperature, top-k, top-p
+ * (Holtzman et al. 2020), min-p (Nguyen et al. 2024; relative to the largest probability left), then the
+ * inverse of the cumulated distribution, most probable first, at `uniform`.
+ */
+export interface SampleArgs {
+  /** (R, V) */
+  readonly logits: Tensor;
+  /** (R) f32 in [0, 1) */
+  readonly uniform: Tensor;
+  /** (R, H) i32 ids that the penalty applies to, once each; negative entries are empty */
+  readonly recentIds?: Tensor | undefined;
+  /** > 0, or 0 for the largest logit; default 1 */
+  readonly temperature?: number | undefined;
+  /** keep this many; 0 (default) keeps all */
+  readonly topK?: number | undefined;
+  /** keep the smallest set that reaches this probability; default 1 */
+  readonly topP?: number | undefined;
+  /** keep what has at least this share of the largest probability; default 0 */
+  readonly minP?: number | undefined;
+  /** positive logits of recent ids are divided by it, negative ones multiplied; default 1 */
+  readonly repetitionPenalty?: number | undefined;
+  /** ids from here on are padding and never chosen; default V */
+  readonly vocabulary?: number | undefined;
+}
+
+export interface SampleResult extends Disposable {
+  /** (R) i32 */
+  readonly ids: Tensor;
+  /** (R) f32: log softmax of the logits as given (padding left out) at the id drawn */
+  readonly logProbs: Tensor;
+}
+
+export const crossEntropy: OpDefinition = {
+  name: 'crossEntropy',
+  required: ['logits', 'targets'],
+  optional: [],
+  options: [],
+  infer(inputs) {
+    const check = new Checker('crossEntropy', inputs);
+    const logits = check.shape('logits', ['R', 'V'])!;
+    check.float('logits');
+    check.shape('targets', ['R']);
+    check.dtype('targets', ['i32']);
+    check.positive('V');
+    return { outputs: { loss: dense(wide(logits.dtype), [check.sizes['R']!]) }, inout: [], sizes: check.sizes };
+  },
+  tolerance: (dtype) => {
+    const base = pointwiseTolerance(dtype);
+    return { rtol: base.rtol, atol: base.atol * 4 };
+  },
+  example: (dtype, shape) => rows(dtype, shape, (r) => ({ targets: dense('i32', [r]) })),
+};
+
+export const argmax: OpDefinition = {
+  name: 'argmax',
+  required: ['logits'],
+  optional: [],
+  options: ['vocabulary'],
+  infer(inputs, options) {
+    const check = checkLogits('argmax', inputs, options);
+    return { outputs: { ids: dense('i32', [check.sizes['R']!]) }, inout: [], sizes: check.sizes };
+  },
+  tolerance: exactTolerance,
+  example: (dtype, shape) => rows(dtype, shape, () => ({})),
+};
+
+export const sample: OpDefinition = {
+  name: 'sample',
+  required: ['logits', 'uniform'],
+  optional: ['recentIds'],
+  options: ['temperature', 'topK', 'topP', 'minP', 'repetitionPenalty', 'vocabulary'],
+  infer(inputs, options) {
+    const check = checkLogits('sample', inputs, options);
+    check.shape('uniform', ['R']);
+    check.dtype('uniform', ['f32']);
+    check.shape('recentIds', ['R', 'H']);
+    check.dtype('recentIds', ['i32']);
+    const number = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v);
+    checkOption('sample', options, 'temperature', 'a number of at least 0', (v) => number(v) && v >= 0);
+    checkOption('sample', options, 'topK', 'an integer of at least 0', (v) => Number.isInteger(v) && (v as number) >= 0);
+    checkOption('sample', options, 'topP', 'a number in (0, 1]', (v) => number(v) && v > 0 && v <= 1);
+    checkOption('sample', options, 'minP', 'a number in [0, 1)', (v) => number(v) && v >= 0 && v < 1);
+    checkOption('sample', options, 'repetitionPenalty', 'a number above 0', (v) => number(v) && v > 0);
+    const R = check.sizes['R']!;
+    return { outputs: { ids: dense('i32', [R]), logProbs: dense('f32', [R]) }, inout: [], sizes: check.sizes };
+  },
+  tolerance: (_dtype, output) => (output === 'ids' ? exactTolerance() : { rtol: 1e-5, atol: 1e-5 }),
+  example: (dtype, shape) => rows(dtype, shape, (r) => ({ uniform: dense('f32', [r]) })),
+};
+
+function checkLogits(op: OpName, inputs: Parameters<OpDefinition['infer']>[0], options: Options): Checker {
+  const check = new Checker(op, inputs);
+  check.shape('logits', ['R', 'V']);
+  check.float('logits');
+  check.positive('V');
+  const V = check.sizes['V']!;
+  checkOption(op, options, 'vocabulary', `an integer from 1 to ${V}`, (v) => Number.isInteger(v) && (v as number) >= 1 && (v as number) <= V);
+  return check;
+}
+
+function wide(dtype: 'f64' | (string & {})): 'f64' | 'f32' {
+  return dtype === 'f64' ? 'f64' : 'f32';
+}
+
+function rows(
+  dtype: Parameters<OpDefinition['example']>[0],
+  shape: readonly number[],
+  more: (rows: number) => ReturnType<OpDefinition['example']>['inputs'],
+): ReturnType<OpDefinition['example']> {
+  const [R = 1, V = 1] = shape;
+  return { inputs: { logits: dense(dtype, [R, V]), ...more(R) }, options: {} };
+}

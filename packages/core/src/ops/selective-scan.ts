@@ -1,0 +1,107 @@
+import type { Tensor } from '../tensor.ts';
+import { checkOption, channelsLast, Checker, dense, isFlag } from './check.ts';
+import type { OpDefinition } from './op.ts';
+import { scanTolerance } from './tolerance.ts';
+
+/**
+ * The selective scan of Mamba (Gu & Dao 2023, section 3.3 and Algorithm 2; `selective_scan_fn` of the
+ * official package, with time-major shapes). Per batch b and channel d, with h a vector of N states:
+ *
+ *     dt = delta + deltaBias;  dt = softplus(dt) if softplus
+ *     h  = exp(dt * A) * h + dt * B * u
+ *     y  = sum_n C * h  (complex A: 2 * Re of it)  + D * u,  then  y = y * silu(z)
+ *
+ * Channel d reads group floor(d / (D / G)) of B and C. Other layouts are views: a (B, D, L) tensor is
+ * `t.permute(0, 2, 1)`.
+ */
+export interface SelectiveScanArgs {
+  /** (B, L, D) input; its dtype is that of y */
+  readonly u: Tensor;
+  /** (B, L, D) time step before bias and softplus; dtype of u */
+  readonly delta: Tensor;
+  /** (D, N) f32 or f64, or complex64 */
+  readonly A: Tensor;
+  /** constant (D, N) with A's dtype; or varying (B, L, N) or (B, L, G, N) with u's dtype, complex64 for complex A */
+  readonly B: Tensor;
+  /** as B */
+  readonly C: Tensor;
+  /** (D) skip connection */
+  readonly D?: Tensor | undefined;
+  /** (B, L, D) gate: y is multiplied by silu(z), after the skip; dtype of u */
+  readonly z?: Tensor | undefined;
+  /** (D) */
+  readonly deltaBias?: Tensor | undefined;
+  /** (B, D, N) state before the first step, zero when absent; f32 (f64), or complex64 for complex A */
+  readonly initialState?: Tensor | undefined;
+  /** (B, D, N) from `engine.state()`: read as the initial state and overwritten with the final one */
+  readonly state?: Tensor | undefined;
+  /** dt = log(1 + exp(dt)); default false */
+  readonly softplus?: boolean | undefined;
+  /** also return the state after the last step; default false */
+  readonly finalState?: boolean | undefined;
+  /** run from the last step to the first; default false */
+  readonly reverse?: boolean | undefined;
+}
+
+export interface SelectiveScanResult<Final extends boolean | undefined> extends Disposable {
+  /** (B, L, D) in u's dtype */
+  readonly y: Tensor;
+  /** (B, D, N) f32 (f64 for f64 input, complex64 for complex A), memory (B, N, D) */
+  readonly finalState: Final extends true ? Tensor : undefined;
+}
+
+export const selectiveScan: OpDefinition = {
+  name: 'selectiveScan',
+  required: ['u', 'delta', 'A', 'B', 'C'],
+  optional: ['D', 'z', 'deltaBias', 'initialState', 'state'],
+  options: ['softplus', 'finalState', 'reverse'],
+
+  infer(inputs, options) {
+    const check = new Checker('selectiveScan', inputs);
+    const u = check.shape('u', ['B', 'L', 'D'])!;
+    check.float('u', 'D', 'deltaBias');
+    for (const name of ['delta', 'z']) check.shape(name, ['B', 'L', 'D']);
+    check.sameDType('u', 'delta', 'z');
+    const A = check.shape('A', ['D', 'N'])!;
+    check.dtype('A', ['f32', 'f64', 'complex64']);
+    const complex = A.dtype === 'complex64';
+    for (const name of ['B', 'C']) {
+      const pattern = check.oneOf(name, ['D', 'N'], ['B', 'L', 'N'], ['B', 'L', 'G', 'N'])!;
+      if (complex) check.dtype(name, ['complex64']);
+      else check.sameDType(pattern.length === 2 ? 'A' : 'u', name);
+    }
+    check.positive('B', 'L', 'D', 'N');
+    check.sizes['G'] ??= 1;
+    check.groups('D', 'G');
+    check.shape('D', ['D']);
+    check.shape('deltaBias', ['D']);
+    const stateDType = complex ? 'complex64' : u.dtype === 'f64' ? 'f64' : 'f32';
+    for (const name of ['initialState', 'state']) {
+      check.shape(name, ['B', 'D', 'N']);
+      check.dtype(name, [stateDType]);
+    }
+    for (const name of ['softplus', 'finalState', 'reverse']) checkOption('selectiveScan', options, name, 'a boolean', isFlag);
+    if (inputs['state'] && (inputs['initialState'] || options['finalState'])) {
+      throw check.error('argument-invalid', 'state already is the initial and the final state; give it alone.');
+    }
+    const { B, L, D, N } = check.sizes as { B: number; L: number; D: number; N: number };
+    return {
+      outputs: {
+        y: dense(u.dtype, [B, L, D]),
+        ...(options['finalState'] === true && { finalState: channelsLast(stateDType, [B, D, N]) }),
+      },
+      inout: inputs['state'] ? ['state'] : [],
+      sizes: check.sizes,
+    };
+  },
+
+  tolerance: scanTolerance,
+
+  example(dtype, shape) {
+    const [B = 1, L = 1, D = 1] = shape;
+    const wide = dtype === 'f64' ? 'f64' : 'f32';
+    const bld = dense(dtype, [B, L, D]);
+    const bln = dense(dtype, [B, L, 16]);
+    return { inputs: { u: bld, delta: bld, A: dense(wide, [D, 16]), B: bln, C: bln }, options: { softplus: true } };
+  },
+};

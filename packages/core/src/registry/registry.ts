@@ -1,0 +1,284 @@
+import { backendApiVersion } from '../backend.ts';
+import type { Backend, BackendRegistration, Blocker, OpCall, Probe } from '../backend.ts';
+import type { DType } from '../dtype.ts';
+import { assess } from '../engine/dispatch.ts';
+import { Engine } from '../engine/engine.ts';
+import { readEnvironment } from '../environment.ts';
+import { SsError, abortedError, throwIfAborted } from '../errors.ts';
+import { ops, opNames } from '../ops/index.ts';
+import type { OpName } from '../ops/op.ts';
+import type { Shape } from '../shape.ts';
+import { show } from '../shape.ts';
+import { trace, tracing } from '../trace.ts';
+import { Decision } from './decision.ts';
+import type { Candidate, CandidateStatus } from './decision.ts';
+import { installed, knownBackends } from './discover.ts';
+import { reference } from './reference.ts';
+
+export interface SelectRequest {
+  /** Ids to try first, in this order; others may still be chosen. */
+  readonly prefer?: string | readonly string[] | undefined;
+  /** The only id allowed. */
+  readonly require?: string | undefined;
+  /** Ids never to use. */
+  readonly exclude?: readonly string[] | undefined;
+  /**
+   * `backend` (default): the best backend that has every op. `op`: the best that has any, and others run
+   * what it refuses. `none` (default when `require` or SS_BACKEND names one): that backend or an error.
+   */
+  readonly fallback?: 'none' | 'backend' | 'op' | undefined;
+  /** The ops that will be called; default all of the contract. */
+  readonly ops?: readonly OpName[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A call in short, to ask who would run it. */
+export interface ExplainQuery {
+  readonly op?: OpName | undefined;
+  /** Of the op's main tensor; default f32. */
+  readonly dtype?: DType | undefined;
+  /** Of the op's main tensor, such as (B, L, D) of u. */
+  readonly shape?: Shape | undefined;
+}
+
+interface Entry {
+  readonly registration: BackendRegistration;
+  probe?: Probe | undefined;
+  /** The latest loaded backend, or why loading failed. */
+  backend?: Backend | undefined;
+  failure?: Blocker | undefined;
+}
+
+/** The backends a program may use, which of them it gets, and why. */
+export class BackendRegistry {
+  readonly #entries = new Map<string, Entry>();
+
+  /** @throws SsError `backend-version`, `backend-duplicate` */
+  register(registration: BackendRegistration): this {
+    const { id, apiVersion } = registration;
+    if (apiVersion !== backendApiVersion) {
+      throw new SsError('backend-version', `Backend ${id} is written for version ${apiVersion} of the backend contract; this @ss/core has version ${backendApiVersion}.`, {
+        hint: 'Install versions of @ss/core and the backend that belong together.',
+        details: { id, apiVersion, backendApiVersion },
+      });
+    }
+    const existing = this.#entries.get(id);
+    if (existing && existing.registration !== registration) {
+      throw new SsError('backend-duplicate', `A backend with the id ${id} is registered already.`, { details: { id } });
+    }
+    this.#entries.set(id, existing ?? { registration });
+    return this;
+  }
+
+  get ids(): readonly string[] {
+    return this.#ordered({}).map(({ registration }) => registration.id);
+  }
+
+  /**
+   * Loads the best backend that the request allows and makes an engine of it.
+   * @throws SsError `backend-unavailable` with every candidate's reasons, `aborted`
+   */
+  async select(request: SelectRequest = {}): Promise<Engine> {
+    const environment = readEnvironment();
+    reportUnknown(environment.unknown);
+    const require = request.require ?? environment.backend;
+    const wanted: SelectRequest = { ...request, require, fallback: request.fallback ?? (require === undefined ? 'backend' : 'none') };
+    const loaded: Backend[] = [];
+    const statuses = new Map<string, CandidateStatus>();
+    const missing = new Map<string, Blocker>();
+    try {
+      for (const entry of this.#ordered(wanted)) {
+        const { id } = entry.registration;
+        throwIfAborted(request.signal, 'choosing a backend');
+        if (this.#excluded(id, wanted)) statuses.set(id, 'excluded');
+        else if (loaded.length > 0 && wanted.fallback !== 'op') statuses.set(id, 'outranked');
+        else {
+          const backend = await this.#load(entry, request.signal);
+          const lacks = backend && wanted.fallback === 'backend' ? lacking(backend, wanted.ops) : undefined;
+          if (lacks) {
+            missing.set(id, lacks);
+            await backend!.dispose();
+          }
+          if (backend && !lacks) loaded.push(backend);
+          statuses.set(id, !backend || lacks ? 'blocked' : loaded.length === 1 ? 'chosen' : 'fallback');
+        }
+      }
+      const decision = this.#decision(question(wanted), wanted, (entry) => statuses.get(entry.registration.id)!, missing);
+      if (environment.log !== 'silent') console.error(String(decision));
+      const [chosen, ...fallbacks] = loaded;
+      if (chosen === undefined) throw unavailable(decision, require, this.ids);
+      return new Engine(chosen, { fallbacks, decision });
+    } catch (error) {
+      for (const backend of loaded) await backend.dispose();
+      throw error;
+    }
+  }
+
+  /** Who would run this, from what is known now; backends never loaded say so. */
+  explain(query?: ExplainQuery & { readonly load?: false }): Decision;
+  /** Loads what has to be loaded to know. */
+  explain(query: ExplainQuery & { readonly load: true }): Promise<Decision>;
+  explain(query: ExplainQuery & { readonly load?: boolean } = {}): Decision | Promise<Decision> {
+    return query.load ? this.#explainLoaded(query) : this.#explain(query);
+  }
+
+  async #explainLoaded(query: ExplainQuery): Promise<Decision> {
+    for (const entry of this.#entries.values()) {
+      if (entry.backend) continue;
+      const backend = await this.#load(entry, undefined);
+      // Only its answers are wanted; assess() is pure and works on.
+      await backend?.dispose();
+    }
+    return this.#explain(query);
+  }
+
+  #explain(query: ExplainQuery): Decision {
+    const { op, dtype = 'f32', shape = [1, 64, 16] } = query;
+    const call = op && exampleCall(op, dtype, shape);
+    const blocked = new Map<string, Blocker>();
+    let chosen = false;
+    const asked = op === undefined ? 'Which backend would be used?' : `Which backend would run ${op} on ${dtype} ${show(shape)}?`;
+    return this.#decision(
+      asked,
+      {},
+      (entry) => {
+        const { id, priority } = entry.registration;
+        if (entry.failure || entry.probe?.available === false) return 'blocked';
+        const assessment = call && entry.backend && assess(entry.backend, call);
+        if (assessment && !assessment.ok) {
+          blocked.set(id, assessment.blockers[0]);
+          return 'blocked';
+        }
+        if (!entry.backend && id !== 'reference') return 'not loaded';
+        if (chosen || priority < 0) return 'outranked';
+        chosen = true;
+        return 'chosen';
+      },
+      blocked,
+      call,
+    );
+  }
+
+  #decision(asked: string, request: SelectRequest, status: (entry: Entry) => CandidateStatus, blocked: ReadonlyMap<string, Blocker>, call?: OpCall): Decision {
+    return new Decision(
+      asked,
+      this.#ordered(request).map((entry): Candidate => {
+        const { id, priority } = entry.registration;
+        const what = status(entry);
+        const blocker = blocked.get(id) ?? entry.failure;
+        const probed = entry.probe?.available === false ? entry.probe.blockers : [];
+        const assessment = call && entry.backend && what !== 'blocked' ? assess(entry.backend, call) : undefined;
+        return {
+          id,
+          priority,
+          status: what,
+          blockers: what !== 'blocked' ? [] : blocker ? [blocker] : probed,
+          notes: what === 'chosen' || what === 'fallback' ? describeDevice(entry) : [],
+          ...(assessment?.ok && { plan: assessment }),
+        };
+      }),
+    );
+  }
+
+  async #load(entry: Entry, signal: AbortSignal | undefined): Promise<Backend | undefined> {
+    const { id } = entry.registration;
+    entry.failure = undefined;
+    try {
+      entry.probe = await entry.registration.probe();
+      if (!entry.probe.available) return undefined;
+      throwIfAborted(signal, `loading ${id}`);
+      const backend = await entry.registration.load({ signal });
+      if (signal?.aborted) {
+        await backend.dispose();
+        throw abortedError(signal, `loading ${id}`);
+      }
+      entry.backend = backend;
+      if (tracing()) trace({ type: 'backend', backend: id, what: 'loaded' });
+      return backend;
+    } catch (error) {
+      if (SsError.is(error, 'aborted')) throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      entry.failure = { code: SsError.is(error) ? error.code : 'load-failed', message, origin: 'environment' };
+      if (tracing()) trace({ type: 'backend', backend: id, what: 'failed', message });
+      return undefined;
+    }
+  }
+
+  #ordered({ prefer }: SelectRequest): Entry[] {
+    const first = typeof prefer === 'string' ? [prefer] : (prefer ?? []);
+    const rank = ({ registration: { id } }: Entry): number => (first.includes(id) ? first.indexOf(id) : first.length);
+    return [...this.#entries.values()].sort((a, b) => rank(a) - rank(b) || b.registration.priority - a.registration.priority);
+  }
+
+  #excluded(id: string, { require, exclude, prefer }: SelectRequest): boolean {
+    if (require !== undefined && require !== id) return true;
+    if (exclude?.includes(id)) return true;
+    const named = require === id || prefer === id || (Array.isArray(prefer) && prefer.includes(id));
+    return !named && this.#entries.get(id)!.registration.priority < 0;
+  }
+}
+
+/**
+ * A registry of these backends and the reference. Without a list, in Node, of every installed `@ss` backend.
+ */
+export function createRegistry(registrations?: readonly BackendRegistration[]): BackendRegistry {
+  const registry = new BackendRegistry();
+  for (const registration of registrations ?? knownBackends.map(installed)) registry.register(registration);
+  if (!registry.ids.includes('reference')) registry.register(reference());
+  return registry;
+}
+
+const shared: unique symbol = Symbol.for('@ss/registry@1') as never;
+
+/** The registry of programs that make none: one a process, even with two copies of core. */
+export function defaultRegistry(): BackendRegistry {
+  const global = globalThis as { [shared]?: BackendRegistry };
+  return (global[shared] ??= createRegistry());
+}
+
+function lacking(backend: Backend, needed: readonly OpName[] = opNames): Blocker | undefined {
+  const lacks = needed.filter((op) => !backend.ops.includes(op));
+  if (lacks.length === 0) return undefined;
+  return {
+    code: 'op-missing',
+    message: `it lacks ${lacks.join(', ')}`,
+    origin: 'request',
+    fix: "select({ fallback: 'op' }) lets other backends run what it lacks",
+  };
+}
+
+function exampleCall(op: OpName, dtype: DType, shape: Shape): OpCall {
+  const definition = ops[op];
+  const { inputs, options } = definition.example(dtype, shape);
+  return { op, inputs, options, ...definition.infer(inputs, options) };
+}
+
+function describeDevice({ backend }: Entry): string[] {
+  if (!backend) return [];
+  const facts = Object.entries(backend.device.facts).map(([name, value]) => (value === true ? name : `${name} ${value}`));
+  return [backend.device.name, ...facts];
+}
+
+function question({ require, prefer, exclude, fallback }: SelectRequest): string {
+  const parts = [
+    require !== undefined && `require ${require}`,
+    prefer !== undefined && `prefer ${[prefer].flat().join(', ')}`,
+    exclude !== undefined && `exclude ${exclude.join(', ')}`,
+    `fallback ${fallback}`,
+  ];
+  return `Backend selection (${parts.filter(Boolean).join('; ')})`;
+}
+
+function unavailable(decision: Decision, require: string | undefined, ids: readonly string[]): SsError {
+  const unknown = require !== undefined && !ids.includes(require);
+  const message = unknown ? `There is no backend ${require}; registered are ${ids.join(', ')}.` : `No backend can be used.\n${decision}`;
+  return new SsError('backend-unavailable', message, { details: { decision } });
+}
+
+let reported = false;
+
+function reportUnknown(names: readonly string[]): void {
+  if (reported || names.length === 0) return;
+  reported = true;
+  console.warn(`@ss: ${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} set but not known.`);
+}

@@ -1,0 +1,97 @@
+import { SsError } from './errors.ts';
+
+export type Shape = readonly number[];
+
+/** Where a view lies in its buffer, in elements. */
+export interface Layout {
+  readonly shape: Shape;
+  /** In elements; 0 broadcasts, negative walks backwards. */
+  readonly strides: readonly number[];
+  readonly offset: number;
+}
+
+/** More elements than this cannot be indexed by every backend's 32-bit arithmetic with headroom. */
+export const maxElements: number = 2 ** 31 - 1;
+
+export function elementCount(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+export function checkShape(shape: Shape, what: string): void {
+  for (const extent of shape) {
+    if (!Number.isSafeInteger(extent) || extent < 0) {
+      throw new SsError('shape-mismatch', `${what} has the shape ${show(shape)}: every extent must be an integer of at least 0.`, {
+        details: { shape },
+      });
+    }
+  }
+  if (elementCount(shape) > maxElements) {
+    throw new SsError('size-exceeded', `${what} of shape ${show(shape)} has more than 2^31 - 1 elements.`, {
+      hint: 'Split the batch or the sequence.',
+      details: { shape },
+    });
+  }
+}
+
+/** Row-major strides of a dense tensor. */
+export function denseStrides(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = step;
+    step *= shape[axis]!;
+  }
+  return strides;
+}
+
+/** True when walking the logical elements in row-major order walks memory one element at a time. */
+export function isContiguous({ shape, strides }: Pick<Layout, 'shape' | 'strides'>): boolean {
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const extent = shape[axis]!;
+    if (extent === 0) return true;
+    if (extent !== 1 && strides[axis] !== step) return false;
+    step *= extent;
+  }
+  return true;
+}
+
+/** The lowest element a view touches, and one past the highest; equal for an empty view. */
+export function elementSpan({ shape, strides, offset }: Layout): { start: number; end: number } {
+  let start = offset;
+  let end = offset + 1;
+  for (let axis = 0; axis < shape.length; axis++) {
+    const extent = shape[axis]!;
+    if (extent === 0) return { start: offset, end: offset };
+    const reach = (extent - 1) * strides[axis]!;
+    if (reach < 0) start += reach;
+    else end += reach;
+  }
+  return { start, end };
+}
+
+/** Calls `visit` with the buffer position of every logical element, in row-major order. */
+export function forEachPosition({ shape, strides, offset }: Layout, visit: (position: number) => void): void {
+  const rank = shape.length;
+  const total = elementCount(shape);
+  const index = new Array<number>(rank).fill(0);
+  let position = offset;
+  for (let i = 0; i < total; i++) {
+    visit(position);
+    for (let axis = rank - 1; axis >= 0; axis--) {
+      position += strides[axis]!;
+      if (++index[axis]! < shape[axis]!) break;
+      position -= shape[axis]! * strides[axis]!;
+      index[axis] = 0;
+    }
+  }
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+}
+
+/** `(2, 3, 4)`, as shapes are written in messages. */
+export function show(shape: Shape): string {
+  return `(${shape.join(', ')})`;
+}
