@@ -61,7 +61,7 @@ export class SsError<Code extends string = string> extends Error {
   /** True for an error of any copy of this package, optionally with this code. */
   static is<Code extends string>(value: unknown, code?: Code): value is SsError<Code> {
     if (typeof value !== 'object' || value === null || !(marker in value)) return false;
-    return code === undefined || (value as SsError).code === code;
+    return code === undefined || (value as { readonly code?: unknown }).code === code;
   }
 }
 
