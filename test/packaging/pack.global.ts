@@ -1,1 +1,37 @@
-export function setup(): void {}
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { runTool, type ToolResult } from '../helpers/run-tool.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The folder of the tarballs, or why there are none. */
+    packed: { folder: string } | { failure: string };
+  }
+}
+
+/** Builds every package and packs it, once for all packaging tests. */
+export async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'ss-pack-'));
+  const steps = [
+    () => runTool('tsc', ['-b']),
+    () => runTool('node', ['tools/prune-dist.ts']),
+    () => pnpm('--filter', './packages/*', 'pack', '--pack-destination', folder),
+  ];
+  provide('packed', { folder });
+  for (const step of steps) {
+    const { code, output } = await step();
+    if (code === 0) continue;
+    provide('packed', { failure: output });
+    break;
+  }
+  return () => rm(folder, { recursive: true });
+}
+
+/** The pnpm that runs the tests, or the one that npx finds when a test is started without it. */
+function pnpm(...args: string[]): Promise<ToolResult> {
+  const script = process.env.npm_execpath;
+  if (script === undefined || !/pnpm/.test(script)) return runTool('npx', ['--yes', 'pnpm@12', ...args]);
+  return /\.[cm]?js$/.test(script) ? runTool('node', [script, ...args]) : runTool(script, args);
+}
