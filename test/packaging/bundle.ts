@@ -18,7 +18,13 @@ export async function viteForBrowsers(project: string, program: string): Promise
   await writeFile(join(project, 'index.html'), page('/page.ts'));
   const customLogger = vite.createLogger('warn');
   customLogger.warn = customLogger.warnOnce = (text) => warnings.push(text);
-  await vite.build({ root: project, configFile: false, customLogger, build: { outDir: folder } });
+  await vite.build({
+    root: project,
+    configFile: false,
+    logLevel: 'warn',
+    customLogger,
+    build: { outDir: folder },
+  });
   return { folder, warnings };
 }
 
