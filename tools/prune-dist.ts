@@ -15,4 +15,5 @@ export function pruneDist(root: string): string[] {
   return stale;
 }
 
-if (import.meta.main) for (const path of pruneDist(join(import.meta.dirname, '..'))) console.log(`removed ${path}`);
+if (import.meta.main)
+  for (const path of pruneDist(join(import.meta.dirname, '..'))) console.log(`removed ${path}`);

@@ -7,7 +7,8 @@ export interface Changeset {
 /** Reads the front matter of a changeset, `"@ss/core": minor` a line. */
 export function parseChangeset(file: string, text: string): Changeset {
   const [, frontMatter, note] = /^---\n(.*?)\n---\n(.*)$/s.exec(text) ?? [];
-  if (frontMatter === undefined || note?.trim() === '') throw new Error(`${file}: no front matter or no note`);
+  if (frontMatter === undefined || note?.trim() === '')
+    throw new Error(`${file}: no front matter or no note`);
   const bumps = frontMatter.split('\n').map((line) => {
     const [, name, bump] = /^["']([^"']+)["']: (major|minor|patch)$/.exec(line) ?? [];
     if (name === undefined || bump === undefined) throw new Error(`${file}: not a bump: ${line}`);

@@ -16,7 +16,10 @@ const examples = repositoryFiles('README.md', 'docs/*.md', 'packages/*/README.md
 beforeAll(() => {
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER);
-  writeFileSync(join(FOLDER, 'tsconfig.json'), '{ "extends": "../../../tsconfig.tests.json", "include": ["*"] }');
+  writeFileSync(
+    join(FOLDER, 'tsconfig.json'),
+    '{ "extends": "../../../tsconfig.tests.json", "include": ["*"] }',
+  );
   for (const { place, code } of examples) writeFileSync(fileOf(place), `${code}\nexport {};\n`);
 });
 

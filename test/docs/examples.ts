@@ -14,7 +14,8 @@ export function examplesIn(path: string, markdown: string): Example[] {
     const place = `${path}:${markdown.slice(0, index).split('\n').length}`;
     if (info === '') return { place, code };
     const noRun = /^no-run: (.+)$/.exec(info)?.[1];
-    if (noRun === undefined) throw new Error(`${place}: a fence says \`ts\` or \`ts no-run: why\`, not \`ts ${info}\``);
+    if (noRun === undefined)
+      throw new Error(`${place}: a fence says \`ts\` or \`ts no-run: why\`, not \`ts ${info}\``);
     return { place, code, noRun };
   });
 }

@@ -21,7 +21,11 @@ export async function installed(...names: string[]): Promise<Consumer> {
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
   await writeFile(join(folder, '.npmrc'), '@ss:registry=http://localhost:9/\n');
   await cp(join(import.meta.dirname, 'programs'), folder, { recursive: true });
-  const { code, output } = await runTool('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'], folder);
+  const { code, output } = await runTool(
+    'npm',
+    ['install', '--no-audit', '--no-fund', '--prefer-offline'],
+    folder,
+  );
   if (code !== 0) throw new Error(`npm install ${names.join(' ')}:\n${output}`);
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }

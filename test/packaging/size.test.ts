@@ -29,7 +29,10 @@ test('all of core without its lazily loaded reference is under 30 kB minified', 
 });
 
 test('what is imported statically counts, once, and what is lazy does not', () => {
-  const output = (bytes: number, ...imports: [path: string, kind: 'import-statement' | 'dynamic-import'][]) => ({
+  const output = (
+    bytes: number,
+    ...imports: [path: string, kind: 'import-statement' | 'dynamic-import'][]
+  ) => ({
     bytes,
     inputs: {},
     exports: [],

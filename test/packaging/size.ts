@@ -6,7 +6,8 @@ export function eagerBytes(outputs: Metafile['outputs'], entry: string): number 
   const visit = (path: string): void => {
     if (eager.has(path)) return;
     eager.add(path);
-    for (const { path: next, kind } of outputs[path]?.imports ?? []) if (kind === 'import-statement') visit(next);
+    for (const { path: next, kind } of outputs[path]?.imports ?? [])
+      if (kind === 'import-statement') visit(next);
   };
   visit(entry);
   return [...eager].reduce((sum, path) => sum + (outputs[path]?.bytes ?? 0), 0);
