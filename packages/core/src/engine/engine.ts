@@ -3,13 +3,18 @@ import type { DType } from '../dtype.ts';
 import { SsError } from '../errors.ts';
 import { host, tensor as hostTensor } from '../host.ts';
 import type { AddArgs, CopyArgs, UnaryArgs } from '../ops/elementwise.ts';
+import type { CausalConv1dBackwardArgs, CausalConv1dGradients } from '../ops/causal-conv1d-backward.ts';
 import type { CausalConv1dArgs, CausalConv1dResult, CausalConv1dUpdateArgs } from '../ops/causal-conv1d.ts';
 import type { EmbeddingArgs } from '../ops/embedding.ts';
 import { ops } from '../ops/index.ts';
+import type { LinearBackwardArgs, LinearGradients } from '../ops/linear-backward.ts';
 import type { LinearArgs } from '../ops/linear.ts';
+import type { CrossEntropyBackwardArgs, EmbeddingBackwardArgs } from '../ops/loss-backward.ts';
 import type { ArgmaxArgs, CrossEntropyArgs, SampleArgs, SampleResult } from '../ops/logits.ts';
 import type { OpDefinition, OpName } from '../ops/op.ts';
+import type { RmsNormBackwardArgs, RmsNormGradients } from '../ops/rms-norm-backward.ts';
 import type { RmsNormArgs, RmsNormResult } from '../ops/rms-norm.ts';
+import type { SelectiveScanBackwardArgs, SelectiveScanGradients } from '../ops/selective-scan-backward.ts';
 import type { SelectiveScanArgs, SelectiveScanResult } from '../ops/selective-scan.ts';
 import type { SelectiveStateUpdateArgs } from '../ops/selective-state-update.ts';
 import type { Decision } from '../registry/decision.ts';
@@ -132,6 +137,32 @@ export class Engine implements AsyncDisposable, Disposable {
 
   sample(args: SampleArgs): SampleResult {
     return withDispose(this.#run(ops.sample, args)) as never;
+  }
+
+  selectiveScanBackward(args: SelectiveScanBackwardArgs): SelectiveScanGradients {
+    return withDispose(this.#run(ops.selectiveScanBackward, args)) as never;
+  }
+
+  causalConv1dBackward(args: CausalConv1dBackwardArgs): CausalConv1dGradients {
+    return withDispose(this.#run(ops.causalConv1dBackward, args)) as never;
+  }
+
+  linearBackward<const A extends LinearBackwardArgs>(args: A): LinearGradients<A['bias']> {
+    return withDispose(this.#run(ops.linearBackward, args)) as never;
+  }
+
+  rmsNormBackward(args: RmsNormBackwardArgs): RmsNormGradients {
+    return withDispose(this.#run(ops.rmsNormBackward, args)) as never;
+  }
+
+  /** @returns dlogits (R, V) */
+  crossEntropyBackward(args: CrossEntropyBackwardArgs): Tensor {
+    return this.#run(ops.crossEntropyBackward, args)['dlogits']!;
+  }
+
+  /** @returns dweight (V, K) */
+  embeddingBackward(args: EmbeddingBackwardArgs): Tensor {
+    return this.#run(ops.embeddingBackward, args)['dweight']!;
   }
 
   /** Any op by name, for tools that go through the table of ops. */

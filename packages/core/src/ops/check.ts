@@ -107,6 +107,21 @@ export class Checker {
   }
 }
 
+/**
+ * Cotangents have the shape and dtype of what they belong to.
+ * @throws SsError naming the first that has not
+ */
+export function checkCotangents(op: OpName, given: Readonly<Record<string, TensorSpec | undefined>>, of: Specs): void {
+  const inputs = Object.fromEntries(Object.entries(given).flatMap(([name, spec]) => (spec ? [[name, spec]] : [])));
+  const check = new Checker(op, inputs);
+  for (const name of Object.keys(inputs)) {
+    const wanted = of[name];
+    if (wanted === undefined) throw check.error('argument-invalid', `${name} is the cotangent of an output this call does not have.`);
+    check.shape(name, wanted.shape);
+    check.dtype(name, [wanted.dtype]);
+  }
+}
+
 /** A dense tensor spec. */
 export function dense(dtype: DType, shape: Shape): TensorSpec {
   return { dtype, shape, strides: denseStrides(shape), offset: 0 };

@@ -2,6 +2,15 @@ import type { OpCall, TensorSpec } from '../backend.ts';
 import type { DType } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
 
+/** Stateless gradients: the forward's inputs and the outputs' cotangents in, the inputs' cotangents out. */
+export type GradientOpName =
+  | 'selectiveScanBackward'
+  | 'causalConv1dBackward'
+  | 'linearBackward'
+  | 'rmsNormBackward'
+  | 'crossEntropyBackward'
+  | 'embeddingBackward';
+
 /** Every op of the contract. `pack` is internal: it fills packed weights. */
 export type OpName =
   | 'selectiveScan'
@@ -18,6 +27,7 @@ export type OpName =
   | 'crossEntropy'
   | 'argmax'
   | 'sample'
+  | GradientOpName
   | 'pack';
 
 /** Largest allowed |actual - expected| is `atol + rtol * |expected|`. */

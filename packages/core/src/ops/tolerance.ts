@@ -22,6 +22,35 @@ export function scanTolerance(dtype: DType): Tolerance {
   return from(scan, dtype);
 }
 
+/**
+ * Of the official tests: du twice and ddelta five times the forward's tolerance, dA, dD and dbias of their own,
+ * in the dtype of the parameters.
+ */
+export function scanGradientTolerance(dtype: DType, output: string): Tolerance {
+  const base = from(scan, dtype);
+  const scaled = (r: number, a: number): Tolerance => ({ rtol: base.rtol * r, atol: base.atol * a });
+  switch (output) {
+    case 'du':
+      return scaled(2, 2);
+    case 'ddelta':
+      return scaled(5, 10);
+    case 'dA':
+      return dtype === 'f64' ? scaled(10, 10) : { rtol: Math.max(1e-3, base.rtol), atol: Math.max(5e-3, base.atol) };
+    case 'dD':
+    case 'ddeltaBias':
+      return dtype === 'f64' ? scaled(10, 10) : { rtol: Math.max(1e-3, base.rtol), atol: Math.max(1e-3, base.atol) };
+    default:
+      return base;
+  }
+}
+
+/** dweight and dbias 1e-3 as in causal-conv1d's tests, never tighter than the forward. */
+export function convGradientTolerance(dtype: DType, output: string): Tolerance {
+  const base = from(conv, dtype);
+  if (dtype === 'f64' || (output !== 'dweight' && output !== 'dbias')) return base;
+  return { rtol: Math.max(1e-3, base.rtol), atol: Math.max(1e-3, base.atol) };
+}
+
 export function stateUpdateTolerance(dtype: DType, output: string): Tolerance {
   return from(stateUpdate, output === 'state' && dtype !== 'f64' ? 'f32' : dtype);
 }

@@ -5,7 +5,7 @@ import { assess } from '../engine/dispatch.ts';
 import { Engine } from '../engine/engine.ts';
 import { readEnvironment } from '../environment.ts';
 import { SsError, abortedError, throwIfAborted } from '../errors.ts';
-import { ops, opNames } from '../ops/index.ts';
+import { inferenceOps, ops } from '../ops/index.ts';
 import type { OpName } from '../ops/op.ts';
 import type { Shape } from '../shape.ts';
 import { show } from '../shape.ts';
@@ -27,7 +27,7 @@ export interface SelectRequest {
    * what it refuses. `none` (default when `require` or SS_BACKEND names one): that backend or an error.
    */
   readonly fallback?: 'none' | 'backend' | 'op' | undefined;
-  /** The ops that will be called; default all of the contract. */
+  /** The ops that will be called; default all that inference takes. */
   readonly ops?: readonly OpName[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -236,7 +236,7 @@ export function defaultRegistry(): BackendRegistry {
   return (global[shared] ??= createRegistry());
 }
 
-function lacking(backend: Backend, needed: readonly OpName[] = opNames): Blocker | undefined {
+function lacking(backend: Backend, needed: readonly OpName[] = inferenceOps): Blocker | undefined {
   const lacks = needed.filter((op) => !backend.ops.includes(op));
   if (lacks.length === 0) return undefined;
   return {

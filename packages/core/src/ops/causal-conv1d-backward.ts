@@ -1,0 +1,47 @@
+import type { Tensor } from '../tensor.ts';
+import { causalConv1d } from './causal-conv1d.ts';
+import type { CausalConv1dArgs } from './causal-conv1d.ts';
+import { checkCotangents, dense } from './check.ts';
+import type { OpDefinition } from './op.ts';
+import { convGradientTolerance } from './tolerance.ts';
+
+/** Gradients of {@link CausalConv1dArgs}; the pre-activation is computed again. */
+export interface CausalConv1dBackwardArgs extends Omit<CausalConv1dArgs, 'state' | 'finalState'> {
+  /** (B, L, D) cotangent of y; dtype of x */
+  readonly dy: Tensor;
+  /** (B, W - 1, D) cotangent of the final state; dtype of x */
+  readonly dfinalState?: Tensor | undefined;
+}
+
+export interface CausalConv1dGradients extends Disposable {
+  /** (B, L, D) in x's dtype */
+  readonly dx: Tensor;
+  /** (D, W) in weight's dtype */
+  readonly dweight: Tensor;
+  /** (D) in bias' dtype */
+  readonly dbias?: Tensor;
+  /** (B, W - 1, D) in x's dtype */
+  readonly dinitialState?: Tensor;
+}
+
+export const causalConv1dBackward: OpDefinition = {
+  name: 'causalConv1dBackward',
+  required: ['x', 'weight', 'dy'],
+  optional: ['bias', 'initialState', 'dfinalState'],
+  options: ['activation', 'reverse'],
+
+  infer(inputs, options) {
+    const { dy, dfinalState, ...forward } = inputs;
+    const { sizes, outputs } = causalConv1d.infer(forward, { ...options, finalState: true });
+    checkCotangents('causalConv1dBackward', { dy, dfinalState }, { dy: outputs['y']!, dfinalState: outputs['finalState']! });
+    const gradients = Object.entries(forward).map(([name, { dtype, shape }]) => [`d${name}`, dense(dtype, shape)]);
+    return { outputs: Object.fromEntries(gradients), inout: [], sizes };
+  },
+
+  tolerance: convGradientTolerance,
+
+  example(dtype, shape) {
+    const { inputs, options } = causalConv1d.example(dtype, shape);
+    return { inputs: { ...inputs, dy: inputs['x']! }, options };
+  },
+};

@@ -1,0 +1,48 @@
+import type { Tensor } from '../tensor.ts';
+import { checkCotangents, dense } from './check.ts';
+import type { OpDefinition } from './op.ts';
+import { rmsNorm } from './rms-norm.ts';
+import type { RmsNormArgs } from './rms-norm.ts';
+
+/** Gradients of {@link RmsNormArgs}. */
+export interface RmsNormBackwardArgs extends RmsNormArgs {
+  /** (..., K) cotangent of y; dtype of x */
+  readonly dy: Tensor;
+  /** (..., K) cotangent of the returned sum; dtype of the residual */
+  readonly dsum?: Tensor | undefined;
+}
+
+/** Gradients of optional inputs are there when the input was given; dresidual is the gradient of the sum. */
+export interface RmsNormGradients extends Disposable {
+  readonly dx: Tensor;
+  /** (K) */
+  readonly dweight?: Tensor;
+  readonly dresidual?: Tensor;
+  readonly dgate?: Tensor;
+}
+
+export const rmsNormBackward: OpDefinition = {
+  name: 'rmsNormBackward',
+  required: ['x', 'dy'],
+  optional: ['weight', 'residual', 'gate', 'dsum'],
+  options: ['eps', 'groups'],
+
+  infer(inputs, options) {
+    const { dy, dsum, ...forward } = inputs;
+    const { sizes, outputs } = rmsNorm.infer(forward, options);
+    checkCotangents('rmsNormBackward', { dy, dsum }, { dy: outputs['y']!, ...(outputs['sum'] && { dsum: outputs['sum'] }) });
+    const gradients = Object.entries(forward).map(([name, { dtype, shape }]) => [`d${name}`, dense(dtype, shape)]);
+    return { outputs: Object.fromEntries(gradients), inout: [], sizes };
+  },
+
+  tolerance(dtype, output, sizes) {
+    const base = rmsNorm.tolerance(dtype, 'y', sizes);
+    const summed = output === 'dweight' ? (sizes['R'] ?? 1) : 1;
+    return { rtol: base.rtol * 4, atol: base.atol * 4 + (dtype === 'f64' ? 0 : summed * 2 ** -22) };
+  },
+
+  example(dtype, shape) {
+    const { inputs, options } = rmsNorm.example(dtype, shape);
+    return { inputs: { ...inputs, dy: inputs['x']! }, options };
+  },
+};

@@ -1,0 +1,64 @@
+import type { Tensor } from '../tensor.ts';
+import { channelsLast, checkCotangents, dense } from './check.ts';
+import type { OpDefinition } from './op.ts';
+import { selectiveScan } from './selective-scan.ts';
+import type { SelectiveScanArgs } from './selective-scan.ts';
+import { scanGradientTolerance } from './tolerance.ts';
+
+/**
+ * The gradients of {@link SelectiveScanArgs}, from the forward's inputs and the cotangents of its outputs;
+ * nothing is kept between the two. Each output `dX` has the shape of the input X. For complex tensors the
+ * gradient is dLoss/dRe + i dLoss/dIm, as PyTorch has it.
+ */
+export interface SelectiveScanBackwardArgs extends Omit<SelectiveScanArgs, 'state' | 'finalState'> {
+  /** (B, L, D) cotangent of y; dtype of u */
+  readonly dy: Tensor;
+  /** (B, D, N) cotangent of the final state; its dtype */
+  readonly dfinalState?: Tensor | undefined;
+}
+
+/** Gradients of optional inputs are there when the input was given. */
+export interface SelectiveScanGradients extends Disposable {
+  /** (B, L, D) in u's dtype */
+  readonly du: Tensor;
+  readonly ddelta: Tensor;
+  /** (D, N) in A's dtype */
+  readonly dA: Tensor;
+  /** in B's shape and dtype, summed over what B is shared by */
+  readonly dB: Tensor;
+  readonly dC: Tensor;
+  /** (D) in D's dtype */
+  readonly dD?: Tensor;
+  /** (B, L, D) in u's dtype */
+  readonly dz?: Tensor;
+  /** (D) in deltaBias' dtype */
+  readonly ddeltaBias?: Tensor;
+  /** (B, D, N) in initialState's dtype */
+  readonly dinitialState?: Tensor;
+}
+
+export const selectiveScanBackward: OpDefinition = {
+  name: 'selectiveScanBackward',
+  required: ['u', 'delta', 'A', 'B', 'C', 'dy'],
+  optional: ['D', 'z', 'deltaBias', 'initialState', 'dfinalState'],
+  options: ['softplus', 'reverse'],
+
+  infer(inputs, options) {
+    const { dy, dfinalState, ...forward } = inputs;
+    const { sizes, outputs } = selectiveScan.infer(forward, { ...options, finalState: true });
+    checkCotangents('selectiveScanBackward', { dy, dfinalState }, { dy: outputs['y']!, dfinalState: outputs['finalState']! });
+    const { B, D, N } = sizes as { B: number; D: number; N: number };
+    const gradients = Object.entries(forward).map(([name, { dtype, shape }]) => [
+      `d${name}`,
+      name === 'initialState' ? channelsLast(dtype, [B, D, N]) : dense(dtype, shape),
+    ]);
+    return { outputs: Object.fromEntries(gradients), inout: [], sizes };
+  },
+
+  tolerance: scanGradientTolerance,
+
+  example(dtype, shape) {
+    const { inputs, options } = selectiveScan.example(dtype, shape);
+    return { inputs: { ...inputs, dy: inputs['u']! }, options };
+  },
+};
