@@ -17,7 +17,7 @@ describe.each(PACKAGES)('%s', (name) => {
     });
     expect(modules).toContain('src/index.ts');
     expect(files.filter((path) => path.endsWith('.test.ts'))).toEqual([]);
-    expect(files.filter((path) => path.startsWith('dist/')).sort()).toEqual(compiled.sort());
+    expect(files.filter((path) => path.startsWith('dist/')).toSorted()).toEqual(compiled.toSorted());
     expect(files).toContain('LICENSE');
   });
 
