@@ -9,7 +9,10 @@ const git = (...args: string[]): string => execFileSync('git', args, { cwd: ROOT
 
 /** A release writes the changelog, so what ships has changed when it differs from the commit that last did. */
 function hasChanged(name: string): boolean {
-  const release = git('log', '-1', '--format=%H', '--', `packages/${name}/CHANGELOG.md`);
+  const changelog = `packages/${name}/CHANGELOG.md`;
+  const isBeingReleased = git('status', '--porcelain', '--', changelog) !== '';
+  if (isBeingReleased) return false;
+  const release = git('log', '-1', '--format=%H', '--', changelog);
   if (release === '') return true;
   return git('diff', '--name-only', release, '--', `packages/${name}/src`, ':!*.test.ts') !== '';
 }
