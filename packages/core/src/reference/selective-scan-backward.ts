@@ -1,7 +1,8 @@
 import type { BoundCall, TensorArg } from '../backend.ts';
 import { scalar } from './scalar.ts';
 import { projection } from './selective-scan.ts';
-import { store, values } from './values.ts';
+import { accumulators, store, values } from './values.ts';
+import type { Values } from './values.ts';
 
 /** Steps between stored states; memory per channel is (L / chunk + chunk) N, never L N. */
 const chunk = 64;
@@ -25,7 +26,7 @@ const chunk = 64;
 export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
   const { inputs, outputs, options } = call;
   const { B, L, D, N, G } = call.sizes as { B: number; L: number; D: number; N: number; G: number };
-  const optional = (arg: TensorArg<Uint8Array> | undefined): Float64Array | undefined => arg && values(arg);
+  const optional = (arg: TensorArg<Uint8Array> | undefined): Values | undefined => arg && values(arg);
   const u = values(inputs['u']!);
   const delta = values(inputs['delta']!);
   const dy = values(inputs['dy']!);
@@ -34,8 +35,8 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
   const skip = optional(inputs['D']);
   const z = optional(inputs['z']);
   const bias = optional(inputs['deltaBias']);
-  const initial = optional(inputs['initialState']);
-  const final = optional(inputs['dfinalState']);
+  const initial = inputs['initialState'] && accumulators(inputs['initialState']);
+  const final = inputs['dfinalState'] && accumulators(inputs['dfinalState']);
   const complex = inputs['A']!.dtype === 'complex64';
   const parts = complex ? 2 : 1;
   const pair = complex ? 2 : 1;
@@ -147,10 +148,7 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
               g[i] = decay * gn;
             }
           }
-          if (z) {
-            const sigmoid = scalar.sigmoid(z[at]!);
-            d.z[at] = dy[at]! * s * sigmoid * (1 + z[at]! * (1 - sigmoid));
-          }
+          if (z) d.z[at] = dy[at]! * s * scalar.siluSlope(z[at]!);
           d.D[c]! += ds * u[at]!;
           d.u[at] = du;
           d.delta[at] = options['softplus'] ? ddt * scalar.sigmoid(x) : ddt;

@@ -1,6 +1,7 @@
 import type { BoundCall } from '../backend.ts';
 import { scalar } from './scalar.ts';
-import { store, values } from './values.ts';
+import { accumulators, store, values } from './values.ts';
+import type { Values } from './values.ts';
 
 /**
  * h_t = exp(dt_t A) h_{t-1} + dt_t B_t u_t,  y_t = sum_n C_t h_t + D u_t,  gated by silu(z_t).
@@ -23,7 +24,7 @@ export function selectiveScan(call: BoundCall<Uint8Array>): void {
   const before = inputs['initialState'] ?? inputs['state'];
   const complex = inputs['A']!.dtype === 'complex64';
   const parts = complex ? 2 : 1;
-  const h = before ? values(before) : new Float64Array(B * D * N * parts);
+  const h = before ? accumulators(before) : new Float64Array(B * D * N * parts);
   const y = new Float64Array(B * L * D);
 
   for (let b = 0; b < B; b++) {
@@ -66,7 +67,7 @@ export function selectiveScan(call: BoundCall<Uint8Array>): void {
 }
 
 /** B or C, constant (D, N) or varying (B, L, [G,] N), with the index of element n seen by channel d at (b, t). */
-export function projection(call: BoundCall<Uint8Array>, name: 'B' | 'C'): { data: Float64Array; at(b: number, t: number, g: number, d: number, n: number): number } {
+export function projection(call: BoundCall<Uint8Array>, name: 'B' | 'C'): { data: Values; at(b: number, t: number, g: number, d: number, n: number): number } {
   const arg = call.inputs[name]!;
   const { L, N } = call.sizes as { L: number; N: number };
   const data = values(arg);
