@@ -14,7 +14,6 @@ import { rmsNormBackward } from './rms-norm-backward.ts';
 import { rmsNorm } from './rms-norm.ts';
 import { sample } from './sample.ts';
 import { selectiveScanBackward } from './selective-scan-backward.ts';
-import { selectiveScanBackward } from './selective-scan-backward.ts';
 import { selectiveScan } from './selective-scan.ts';
 import { selectiveStateUpdate } from './selective-state-update.ts';
 
@@ -25,7 +24,6 @@ function kernel(run: HostKernel['run']): HostKernel {
 
 export const kernels: Partial<Readonly<Record<OpName, HostKernel>>> = {
   selectiveScan: kernel(selectiveScan),
-  selectiveScanBackward: kernel(selectiveScanBackward),
   selectiveStateUpdate: kernel(selectiveStateUpdate),
   causalConv1d: kernel(causalConv1d),
   causalConv1dUpdate: kernel(causalConv1d),

@@ -1,4 +1,5 @@
 import type { BoundCall } from '../backend.ts';
+import { scalar } from './scalar.ts';
 import { store, values } from './values.ts';
 
 /** dlogits = (softmax(logits) - onehot(target)) dloss. */
@@ -13,10 +14,9 @@ export function crossEntropyBackward({ inputs, outputs, sizes }: BoundCall<Uint8
     if (target >= V) throw new Error(`Target ${target} of row ${r} is outside the vocabulary of ${V}.`);
     if (target < 0) continue;
     const row = logits.subarray(r * V, (r + 1) * V);
-    const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
-    const total = row.reduce((sum, value) => sum + Math.exp(value - largest), 0);
+    const total = scalar.logSumExp(row);
     for (let v = 0; v < V; v++) {
-      dlogits[r * V + v] = dloss[r]! * (Math.exp(row[v]! - largest) / total - (v === target ? 1 : 0));
+      dlogits[r * V + v] = dloss[r]! * (Math.exp(row[v]! - total) - (v === target ? 1 : 0));
     }
   }
   store(outputs['dlogits']!, dlogits);

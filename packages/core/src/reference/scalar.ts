@@ -7,7 +7,7 @@ export const scalar = {
   /** log(1 + exp(x)) without overflow above or cancellation below. */
   softplus: (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   /** log(sum_i exp(x_i)) without overflow. */
-  logSumExp(row: Float64Array | Float32Array): number {
+  logSumExp(row: Float64Array): number {
     let most = -Infinity;
     for (const x of row) most = Math.max(most, x);
     let sum = 0;

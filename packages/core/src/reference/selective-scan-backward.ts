@@ -1,8 +1,7 @@
 import type { BoundCall, TensorArg } from '../backend.ts';
 import { scalar } from './scalar.ts';
 import { projection } from './selective-scan.ts';
-import { accumulators, store, values } from './values.ts';
-import type { Values } from './values.ts';
+import { store, values } from './values.ts';
 
 /** Steps between stored states; memory per channel is (L / chunk + chunk) N, never L N. */
 const chunk = 64;
@@ -35,8 +34,8 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
   const skip = optional(inputs['D']);
   const z = optional(inputs['z']);
   const bias = optional(inputs['deltaBias']);
-  const initial = inputs['initialState'] && accumulators(inputs['initialState']);
-  const final = inputs['dfinalState'] && accumulators(inputs['dfinalState']);
+  const initial = inputs['initialState'] && values(inputs['initialState']);
+  const final = inputs['dfinalState'] && values(inputs['dfinalState']);
   const complex = inputs['A']!.dtype === 'complex64';
   const parts = complex ? 2 : 1;
   const pair = complex ? 2 : 1;

@@ -1,7 +1,6 @@
 import type { BoundCall } from '../backend.ts';
 import { scalar } from './scalar.ts';
-import { accumulators, store, values } from './values.ts';
-import type { Values } from './values.ts';
+import { store, values } from './values.ts';
 
 /**
  * h_t = exp(dt_t A) h_{t-1} + dt_t B_t u_t,  y_t = sum_n C_t h_t + D u_t,  gated by silu(z_t).
@@ -24,7 +23,7 @@ export function selectiveScan(call: BoundCall<Uint8Array>): void {
   const before = inputs['initialState'] ?? inputs['state'];
   const complex = inputs['A']!.dtype === 'complex64';
   const parts = complex ? 2 : 1;
-  const h = before ? accumulators(before) : new Float64Array(B * D * N * parts);
+  const h = before ? values(before) : new Float64Array(B * D * N * parts);
   const y = new Float64Array(B * L * D);
 
   for (let b = 0; b < B; b++) {
