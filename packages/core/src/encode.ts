@@ -57,16 +57,19 @@ export function encode(values: ArrayLike<number> | ArrayLike<bigint>, dtype: DTy
 /** Storage bytes of `dtype` to the array `read()` promises; always a fresh copy. */
 export function decode<D extends DType>(bytes: Uint8Array, dtype: D): DataOf[D];
 export function decode(bytes: Uint8Array, dtype: DType): TensorData {
-  if (dtype === 'f16' || dtype === 'bf16') {
-    const source = accessor(bytes, dtype);
-    const out = new Float32Array(source.length);
-    for (let i = 0; i < out.length; i++) out[i] = source.get(i);
-    return out;
-  }
   const copy = bytes.slice();
+  if (dtype === 'f16' || dtype === 'bf16') return widen(new Uint16Array(copy.buffer), dtype);
   if (dtype === 'i64') return new BigInt64Array(copy.buffer);
   const component = dtype === 'complex64' ? 'f32' : dtype;
   return typedArray(component, [copy.buffer, 0, copy.byteLength / dtypes[component].bytes]);
+}
+
+function widen(narrow: Uint16Array, dtype: 'f16' | 'bf16'): Float32Array<ArrayBuffer> {
+  if (dtype === 'f16') return Float32Array.from(narrow, fromF16);
+  // A bf16 is the upper half of an f32.
+  const bits = new Uint32Array(narrow.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = narrow[i]! << 16;
+  return new Float32Array(bits.buffer);
 }
 
 type Plain = 'f64' | 'f32' | 'i32' | 'u32' | 'i8' | 'u8';

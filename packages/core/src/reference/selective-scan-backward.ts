@@ -25,7 +25,7 @@ const chunk = 64;
 export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
   const { inputs, outputs, options } = call;
   const { B, L, D, N, G } = call.sizes as { B: number; L: number; D: number; N: number; G: number };
-  const optional = (arg: TensorArg<Uint8Array> | undefined): Values | undefined => arg && values(arg);
+  const optional = (arg: TensorArg<Uint8Array> | undefined): Float64Array | undefined => arg && values(arg);
   const u = values(inputs['u']!);
   const delta = values(inputs['delta']!);
   const dy = values(inputs['dy']!);

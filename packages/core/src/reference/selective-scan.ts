@@ -66,7 +66,7 @@ export function selectiveScan(call: BoundCall<Uint8Array>): void {
 }
 
 /** B or C, constant (D, N) or varying (B, L, [G,] N), with the index of element n seen by channel d at (b, t). */
-export function projection(call: BoundCall<Uint8Array>, name: 'B' | 'C'): { data: Values; at(b: number, t: number, g: number, d: number, n: number): number } {
+export function projection(call: BoundCall<Uint8Array>, name: 'B' | 'C'): { data: Float64Array; at(b: number, t: number, g: number, d: number, n: number): number } {
   const arg = call.inputs[name]!;
   const { L, N } = call.sizes as { L: number; N: number };
   const data = values(arg);

@@ -207,7 +207,7 @@ export class BackendRegistry {
   #ordered({ prefer }: SelectRequest): Entry[] {
     const first = typeof prefer === 'string' ? [prefer] : (prefer ?? []);
     const rank = ({ registration: { id } }: Entry): number => (first.includes(id) ? first.indexOf(id) : first.length);
-    return [...this.#entries.values()].sort((a, b) => rank(a) - rank(b) || b.registration.priority - a.registration.priority);
+    return [...this.#entries.values()].toSorted((a, b) => rank(a) - rank(b) || b.registration.priority - a.registration.priority);
   }
 
   #excluded(id: string, { require, exclude, prefer }: SelectRequest): boolean {
