@@ -1,8 +1,9 @@
 import type { Tensor } from '../tensor.ts';
 import { causalConv1d } from './causal-conv1d.ts';
 import type { CausalConv1dArgs } from './causal-conv1d.ts';
-import { checkCotangents, dense } from './check.ts';
+import { checkCotangents, gradientsOf } from './check.ts';
 import type { OpDefinition } from './op.ts';
+import { sequenceInputs } from './sequences.ts';
 import { convGradientTolerance } from './tolerance.ts';
 
 /** Gradients of {@link CausalConv1dArgs}; the pre-activation is computed again. */
@@ -27,15 +28,15 @@ export interface CausalConv1dGradients extends Disposable {
 export const causalConv1dBackward: OpDefinition = {
   name: 'causalConv1dBackward',
   required: ['x', 'weight', 'dy'],
-  optional: ['bias', 'initialState', 'dfinalState'],
+  optional: ['bias', 'initialState', 'dfinalState', ...sequenceInputs],
   options: ['activation', 'reverse'],
 
   infer(inputs, options) {
     const { dy, dfinalState, ...forward } = inputs;
     const { sizes, outputs } = causalConv1d.infer(forward, { ...options, finalState: true });
     checkCotangents('causalConv1dBackward', { dy, dfinalState }, { dy: outputs['y']!, dfinalState: outputs['finalState']! });
-    const gradients = Object.entries(forward).map(([name, { dtype, shape }]) => [`d${name}`, dense(dtype, shape)]);
-    return { outputs: Object.fromEntries(gradients), inout: [], sizes };
+    const { cuSeqlens: _, stateIndices: __, ...others } = forward;
+    return { outputs: gradientsOf(others), inout: [], sizes };
   },
 
   tolerance: convGradientTolerance,

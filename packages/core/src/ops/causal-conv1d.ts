@@ -2,6 +2,8 @@ import type { TensorSpec } from '../backend.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkOption, Checker, dense, isFlag } from './check.ts';
 import type { OpDefinition, Options } from './op.ts';
+import { checkSequences, sequenceInputs } from './sequences.ts';
+import type { SequenceArgs } from './sequences.ts';
 import { convTolerance } from './tolerance.ts';
 
 /**
@@ -11,14 +13,14 @@ import { convTolerance } from './tolerance.ts';
  *
  * with the W - 1 columns before the first step taken from the state, or zero.
  */
-export interface CausalConv1dArgs {
+export interface CausalConv1dArgs extends SequenceArgs {
   /** (B, L, D); its dtype is that of y and of the states */
   readonly x: Tensor;
   /** (D, W), W >= 1, any real dtype */
   readonly weight: Tensor;
   /** (D) */
   readonly bias?: Tensor | undefined;
-  /** (B, W - 1, D) the inputs before the first step, oldest first */
+  /** (B, W - 1, D), (S, W - 1, D) when packed: the inputs before the first step, oldest first */
   readonly initialState?: Tensor | undefined;
   /** (B, W - 1, D) from `engine.state()`: read as the initial state and overwritten with the final one */
   readonly state?: Tensor | undefined;
@@ -46,13 +48,15 @@ export interface CausalConv1dUpdateArgs {
   readonly weight: Tensor;
   /** (D) */
   readonly bias?: Tensor | undefined;
+  /** (B) i32: the rows of `state` that the batch uses; negative is padding */
+  readonly stateIndices?: Tensor | undefined;
   readonly activation?: 'silu' | undefined;
 }
 
 export const causalConv1d: OpDefinition = {
   name: 'causalConv1d',
   required: ['x', 'weight'],
-  optional: ['bias', 'initialState', 'state'],
+  optional: ['bias', 'initialState', 'state', ...sequenceInputs],
   options: ['activation', 'finalState', 'reverse'],
 
   infer(inputs, options) {
@@ -60,8 +64,9 @@ export const causalConv1d: OpDefinition = {
     const x = check.shape('x', ['B', 'L', 'D'])!;
     checkWeights(check, options);
     check.positive('B', 'L', 'D', 'W');
-    const { B, D, W } = check.sizes as { B: number; D: number; W: number };
-    for (const name of ['initialState', 'state']) checkState(check, name, x, W);
+    const { D, W } = check.sizes as { D: number; W: number };
+    const { rows, slots } = checkSequences(check, inputs);
+    for (const name of ['initialState', 'state']) checkState(check, name, x, [slots, W - 1, 'D']);
     for (const name of ['finalState', 'reverse']) checkOption('causalConv1d', options, name, 'a boolean', isFlag);
     if (inputs['state'] && (inputs['initialState'] || options['finalState'])) {
       throw check.error('argument-invalid', 'state already is the initial and the final state; give it alone.');
@@ -69,7 +74,7 @@ export const causalConv1d: OpDefinition = {
     return {
       outputs: {
         y: dense(x.dtype, x.shape),
-        ...(options['finalState'] === true && { finalState: dense(x.dtype, [B, W - 1, D]) }),
+        ...(options['finalState'] === true && { finalState: dense(x.dtype, [check.sizes[rows]!, W - 1, D]) }),
       },
       inout: inputs['state'] ? ['state'] : [],
       sizes: check.sizes,
@@ -87,7 +92,7 @@ export const causalConv1d: OpDefinition = {
 export const causalConv1dUpdate: OpDefinition = {
   name: 'causalConv1dUpdate',
   required: ['x', 'state', 'weight'],
-  optional: ['bias'],
+  optional: ['bias', 'stateIndices'],
   options: ['activation'],
 
   infer(inputs, options) {
@@ -95,7 +100,8 @@ export const causalConv1dUpdate: OpDefinition = {
     const x = check.shape('x', ['B', 'D'])!;
     checkWeights(check, options);
     check.positive('B', 'D', 'W');
-    checkState(check, 'state', x, check.sizes['W']!);
+    const { slots } = checkSequences(check, inputs);
+    checkState(check, 'state', x, [slots, check.sizes['W']! - 1, 'D']);
     return { outputs: { y: dense(x.dtype, x.shape) }, inout: ['state'], sizes: check.sizes };
   },
 
@@ -114,7 +120,7 @@ function checkWeights(check: Checker, options: Options): void {
   checkOption('causalConv1d', options, 'activation', "'silu'", (value) => value === 'silu');
 }
 
-function checkState(check: Checker, name: string, x: TensorSpec, width: number): void {
-  check.shape(name, ['B', width - 1, 'D']);
+function checkState(check: Checker, name: string, x: TensorSpec, pattern: readonly (string | number)[]): void {
+  check.shape(name, pattern);
   check.dtype(name, name === 'state' ? [x.dtype, 'f32'] : [x.dtype]);
 }

@@ -122,6 +122,11 @@ export function checkCotangents(op: OpName, given: Readonly<Record<string, Tenso
   }
 }
 
+/** A dense output `dX` of the shape and dtype of every input X. */
+export function gradientsOf(inputs: Specs): Specs {
+  return Object.fromEntries(Object.entries(inputs).map(([name, { dtype, shape }]) => [`d${name}`, dense(dtype, shape)]));
+}
+
 /** A dense tensor spec. */
 export function dense(dtype: DType, shape: Shape): TensorSpec {
   return { dtype, shape, strides: denseStrides(shape), offset: 0 };

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor.ts';
-import { checkCotangents, dense } from './check.ts';
+import { checkCotangents, gradientsOf } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { rmsNorm } from './rms-norm.ts';
 import type { RmsNormArgs } from './rms-norm.ts';
@@ -31,8 +31,7 @@ export const rmsNormBackward: OpDefinition = {
     const { dy, dsum, ...forward } = inputs;
     const { sizes, outputs } = rmsNorm.infer(forward, options);
     checkCotangents('rmsNormBackward', { dy, dsum }, { dy: outputs['y']!, ...(outputs['sum'] && { dsum: outputs['sum'] }) });
-    const gradients = Object.entries(forward).map(([name, { dtype, shape }]) => [`d${name}`, dense(dtype, shape)]);
-    return { outputs: Object.fromEntries(gradients), inout: [], sizes };
+    return { outputs: gradientsOf(forward), inout: [], sizes };
   },
 
   tolerance(dtype, output, sizes) {

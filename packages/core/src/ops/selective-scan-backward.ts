@@ -1,8 +1,9 @@
 import type { Tensor } from '../tensor.ts';
-import { channelsLast, checkCotangents, dense } from './check.ts';
+import { channelsLast, checkCotangents, gradientsOf } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { selectiveScan } from './selective-scan.ts';
 import type { SelectiveScanArgs } from './selective-scan.ts';
+import { sequenceInputs } from './sequences.ts';
 import { scanGradientTolerance } from './tolerance.ts';
 
 /**
@@ -40,19 +41,23 @@ export interface SelectiveScanGradients extends Disposable {
 export const selectiveScanBackward: OpDefinition = {
   name: 'selectiveScanBackward',
   required: ['u', 'delta', 'A', 'B', 'C', 'dy'],
-  optional: ['D', 'z', 'deltaBias', 'initialState', 'dfinalState'],
+  optional: ['D', 'z', 'deltaBias', 'initialState', 'dfinalState', ...sequenceInputs],
   options: ['softplus', 'reverse'],
 
   infer(inputs, options) {
     const { dy, dfinalState, ...forward } = inputs;
     const { sizes, outputs } = selectiveScan.infer(forward, { ...options, finalState: true });
     checkCotangents('selectiveScanBackward', { dy, dfinalState }, { dy: outputs['y']!, dfinalState: outputs['finalState']! });
-    const { B, D, N } = sizes as { B: number; D: number; N: number };
-    const gradients = Object.entries(forward).map(([name, { dtype, shape }]) => [
-      `d${name}`,
-      name === 'initialState' ? channelsLast(dtype, [B, D, N]) : dense(dtype, shape),
-    ]);
-    return { outputs: Object.fromEntries(gradients), inout: [], sizes };
+    const { initialState, cuSeqlens: _, stateIndices: __, ...others } = forward;
+    const [rows, D, N] = initialState?.shape ?? [];
+    return {
+      outputs: {
+        ...gradientsOf(others),
+        ...(initialState && { dinitialState: channelsLast(initialState.dtype, [rows!, D!, N!]) }),
+      },
+      inout: [],
+      sizes,
+    };
   },
 
   tolerance: scanGradientTolerance,

@@ -1,6 +1,8 @@
 import type { Tensor } from '../tensor.ts';
 import { checkOption, channelsLast, Checker, dense, isFlag } from './check.ts';
 import type { OpDefinition } from './op.ts';
+import { checkSequences, sequenceInputs } from './sequences.ts';
+import type { SequenceArgs } from './sequences.ts';
 import { scanTolerance } from './tolerance.ts';
 
 /**
@@ -14,7 +16,7 @@ import { scanTolerance } from './tolerance.ts';
  * Channel d reads group floor(d / (D / G)) of B and C. Other layouts are views: a (B, D, L) tensor is
  * `t.permute(0, 2, 1)`.
  */
-export interface SelectiveScanArgs {
+export interface SelectiveScanArgs extends SequenceArgs {
   /** (B, L, D) input; its dtype is that of y */
   readonly u: Tensor;
   /** (B, L, D) time step before bias and softplus; dtype of u */
@@ -31,7 +33,7 @@ export interface SelectiveScanArgs {
   readonly z?: Tensor | undefined;
   /** (D) */
   readonly deltaBias?: Tensor | undefined;
-  /** (B, D, N) state before the first step, zero when absent; f32 (f64), or complex64 for complex A */
+  /** (B, D, N), (S, D, N) when packed: state before the first step, zero when absent; f32 (f64), or complex64 for complex A */
   readonly initialState?: Tensor | undefined;
   /** (B, D, N) from `engine.state()`: read as the initial state and overwritten with the final one */
   readonly state?: Tensor | undefined;
@@ -53,7 +55,7 @@ export interface SelectiveScanResult<Final extends boolean | undefined> extends 
 export const selectiveScan: OpDefinition = {
   name: 'selectiveScan',
   required: ['u', 'delta', 'A', 'B', 'C'],
-  optional: ['D', 'z', 'deltaBias', 'initialState', 'state'],
+  optional: ['D', 'z', 'deltaBias', 'initialState', 'state', ...sequenceInputs],
   options: ['softplus', 'finalState', 'reverse'],
 
   infer(inputs, options) {
@@ -76,8 +78,9 @@ export const selectiveScan: OpDefinition = {
     check.shape('D', ['D']);
     check.shape('deltaBias', ['D']);
     const stateDType = complex ? 'complex64' : u.dtype === 'f64' ? 'f64' : 'f32';
+    const { rows, slots } = checkSequences(check, inputs);
     for (const name of ['initialState', 'state']) {
-      check.shape(name, ['B', 'D', 'N']);
+      check.shape(name, [slots, 'D', 'N']);
       check.dtype(name, [stateDType]);
     }
     for (const name of ['softplus', 'finalState', 'reverse']) checkOption('selectiveScan', options, name, 'a boolean', isFlag);
@@ -88,7 +91,7 @@ export const selectiveScan: OpDefinition = {
     return {
       outputs: {
         y: dense(u.dtype, [B, L, D]),
-        ...(options['finalState'] === true && { finalState: channelsLast(stateDType, [B, D, N]) }),
+        ...(options['finalState'] === true && { finalState: channelsLast(stateDType, [check.sizes[rows]!, D, N]) }),
       },
       inout: inputs['state'] ? ['state'] : [],
       sizes: check.sizes,

@@ -1,6 +1,7 @@
 import type { Tensor } from '../tensor.ts';
 import { checkOption, Checker, dense, isFlag } from './check.ts';
 import type { OpDefinition } from './op.ts';
+import { checkSequences } from './sequences.ts';
 import { stateUpdateTolerance } from './tolerance.ts';
 
 /**
@@ -31,6 +32,8 @@ export interface SelectiveStateUpdateArgs {
   readonly z?: Tensor | undefined;
   /** (D) or (H, P) */
   readonly dtBias?: Tensor | undefined;
+  /** (B) i32: the rows of `state` that the batch uses; negative is padding, its y is zero */
+  readonly stateIndices?: Tensor | undefined;
   /** default false */
   readonly softplus?: boolean | undefined;
 }
@@ -38,7 +41,7 @@ export interface SelectiveStateUpdateArgs {
 export const selectiveStateUpdate: OpDefinition = {
   name: 'selectiveStateUpdate',
   required: ['state', 'x', 'dt', 'A', 'B', 'C'],
-  optional: ['D', 'z', 'dtBias'],
+  optional: ['D', 'z', 'dtBias', 'stateIndices'],
   options: ['softplus'],
 
   infer(inputs, options) {
@@ -47,7 +50,7 @@ export const selectiveStateUpdate: OpDefinition = {
     const channel = heads ? ['H', 'P'] : ['D'];
     const x = check.shape('x', ['B', ...channel])!;
     check.float('x', 'D', 'dtBias');
-    check.shape('state', ['B', ...channel, 'N']);
+    check.shape('state', [checkSequences(check, inputs).slots, ...channel, 'N']);
     check.dtype('state', [x.dtype === 'f64' ? 'f64' : 'f32']);
     for (const name of ['dt', 'z']) check.shape(name, ['B', ...channel]);
     check.shape('A', [...channel, 'N']);

@@ -1,5 +1,6 @@
 import type { BoundCall } from '../backend.ts';
 import { scalar } from './scalar.ts';
+import { sequences } from './sequences.ts';
 import { store, values } from './values.ts';
 
 /**
@@ -7,8 +8,9 @@ import { store, values } from './values.ts';
  * y_t = act(s_t): dp_{t+k} += w_k ds_t, dw_k = sum_t ds_t p_{t+k}, dbias = sum_t ds_t. The final state is the
  * tail of p, so its cotangent is added there; the head of dp is the gradient of the initial state.
  */
-export function causalConv1dBackward({ inputs, outputs, options, sizes }: BoundCall<Uint8Array>): void {
-  const { B, L, D, W } = sizes as { B: number; L: number; D: number; W: number };
+export function causalConv1dBackward(call: BoundCall<Uint8Array>): void {
+  const { inputs, outputs, options, sizes } = call;
+  const { L, D, W } = sizes as { L: number; D: number; W: number };
   const x = values(inputs['x']!);
   const dy = values(inputs['dy']!);
   const weight = values(inputs['weight']!);
@@ -19,19 +21,20 @@ export function causalConv1dBackward({ inputs, outputs, options, sizes }: BoundC
   const dx = new Float64Array(x.length);
   const dweight = new Float64Array(weight.length);
   const dbias = new Float64Array(D);
-  const dinitial = new Float64Array(B * before * D);
+  const dinitial = new Float64Array(initial?.length ?? 0);
   const padded = new Float64Array(before + L);
   const dpadded = new Float64Array(before + L);
 
-  for (let b = 0; b < B; b++) {
+  for (const { index, row, first, length, slot } of sequences(call)) {
+    if (slot < 0) continue;
     for (let d = 0; d < D; d++) {
-      const at = (step: number): number => (b * L + (options['reverse'] ? L - 1 - step : step)) * D + d;
-      const stateAt = (column: number): number => (b * before + column) * D + d;
-      for (let k = 0; k < before; k++) padded[k] = initial ? initial[stateAt(k)]! : 0;
-      for (let t = 0; t < L; t++) padded[before + t] = x[at(t)]!;
+      const at = (step: number): number => (row * L + first + (options['reverse'] ? length - 1 - step : step)) * D + d;
+      const stateAt = (state: number, column: number): number => (state * before + column) * D + d;
+      for (let k = 0; k < before; k++) padded[k] = initial ? initial[stateAt(slot, k)]! : 0;
+      for (let t = 0; t < length; t++) padded[before + t] = x[at(t)]!;
       dpadded.fill(0);
-      if (final) for (let k = 0; k < before; k++) dpadded[L + k] = final[stateAt(k)]!;
-      for (let t = 0; t < L; t++) {
+      if (final) for (let k = 0; k < before; k++) dpadded[length + k] = final[stateAt(index, k)]!;
+      for (let t = 0; t < length; t++) {
         let ds = dy[at(t)]!;
         if (options['activation'] === 'silu') {
           let s = bias ? bias[d]! : 0;
@@ -44,8 +47,8 @@ export function causalConv1dBackward({ inputs, outputs, options, sizes }: BoundC
           dpadded[t + k]! += ds * weight[d * W + k]!;
         }
       }
-      for (let k = 0; k < before; k++) dinitial[stateAt(k)] = dpadded[k]!;
-      for (let t = 0; t < L; t++) dx[at(t)] = dpadded[before + t]!;
+      if (initial) for (let k = 0; k < before; k++) dinitial[stateAt(slot, k)]! += dpadded[k]!;
+      for (let t = 0; t < length; t++) dx[at(t)] = dpadded[before + t]!;
     }
   }
   store(outputs['dx']!, dx);

@@ -1,5 +1,6 @@
 import type { BoundCall } from '../backend.ts';
 import { scalar } from './scalar.ts';
+import { sequences } from './sequences.ts';
 import { store, values } from './values.ts';
 
 /**
@@ -8,7 +9,8 @@ import { store, values } from './values.ts';
  * With the W - 1 columns of history in front, the sequence in the order of the walk is one array of
  * W - 1 + L columns: output s sees columns s to s + W - 1, and the last W - 1 columns are the final state.
  */
-export function causalConv1d({ inputs, outputs, options, sizes }: BoundCall<Uint8Array>): void {
+export function causalConv1d(call: BoundCall<Uint8Array>): void {
+  const { inputs, outputs, options, sizes } = call;
   const { B, D, W } = sizes as { B: number; D: number; W: number };
   const L = sizes['L'] ?? 1;
   const x = values(inputs['x']!);
@@ -17,24 +19,27 @@ export function causalConv1d({ inputs, outputs, options, sizes }: BoundCall<Uint
   const before = inputs['initialState'] ?? inputs['state'];
   const history = before && values(before);
   const past = W - 1;
-  const last = new Float64Array(B * past * D);
+  const all = sequences(call);
+  const last = inputs['state'] ? history!.slice() : new Float64Array(all.length * past * D);
   const y = new Float64Array(B * L * D);
-  const timeOf = (step: number): number => (options['reverse'] ? L - 1 - step : step);
 
-  for (let b = 0; b < B; b++) {
+  for (const { index, row, first, length, slot } of all) {
+    if (slot < 0) continue;
+    const at = (step: number): number => (row * L + first + (options['reverse'] ? length - 1 - step : step)) * D;
     const column = (c: number, d: number): number => {
-      if (c >= past) return x[(b * L + timeOf(c - past)) * D + d]!;
-      return history ? history[(b * past + c) * D + d]! : 0;
+      if (c >= past) return x[at(c - past) + d]!;
+      return history ? history[(slot * past + c) * D + d]! : 0;
     };
-    for (let step = 0; step < L; step++) {
+    for (let step = 0; step < length; step++) {
       for (let d = 0; d < D; d++) {
         let sum = bias ? bias[d]! : 0;
         for (let k = 0; k < W; k++) sum += weight[d * W + k]! * column(step + k, d);
-        y[(b * L + timeOf(step)) * D + d] = options['activation'] === 'silu' ? scalar.silu(sum) : sum;
+        y[at(step) + d] = options['activation'] === 'silu' ? scalar.silu(sum) : sum;
       }
     }
+    const to = inputs['state'] ? slot : index;
     for (let c = 0; c < past; c++) {
-      for (let d = 0; d < D; d++) last[(b * past + c) * D + d] = column(L + c, d);
+      for (let d = 0; d < D; d++) last[(to * past + c) * D + d] = column(length + c, d);
     }
   }
   store(outputs['y']!, y);

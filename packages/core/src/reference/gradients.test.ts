@@ -32,7 +32,24 @@ interface Case {
 
 const ids = tensor(new Int32Array([2, 0, 2]), [3]);
 const scan = { u: [2, 5, 4], delta: [2, 5, 4], A: [4, 3], B: [2, 5, 2, 3], C: [2, 5, 3] };
+/** Sequences of 2, 0 and 3 steps in one row; the second and third start from rows 0 and 3 of a pool of 4, the first is padding. */
+const packed = {
+  cuSeqlens: tensor(new Int32Array([0, 2, 2, 5]), [4]),
+  stateIndices: tensor(new Int32Array([-1, 0, 3]), [3]),
+};
 const cases: Record<string, Case> = {
+  'selectiveScan, packed': {
+    op: 'selectiveScan',
+    inputs: { u: [1, 5, 4], delta: [1, 5, 4], A: [4, 3], B: [1, 5, 2, 3], C: [1, 5, 3], z: [1, 5, 4], initialState: [4, 4, 3] },
+    options: { softplus: true },
+    fixed: packed,
+  },
+  'causalConv1d, packed': {
+    op: 'causalConv1d',
+    inputs: { x: [1, 5, 3], weight: [3, 4], bias: [3], initialState: [4, 3, 3] },
+    options: { activation: 'silu' },
+    fixed: packed,
+  },
   'selectiveScan, everything': { op: 'selectiveScan', inputs: { ...scan, D: [4], z: [2, 5, 4], deltaBias: [4], initialState: [2, 4, 3] }, options: { softplus: true } },
   'selectiveScan, constant B and C, reverse': { op: 'selectiveScan', inputs: { ...scan, B: [4, 3], C: [4, 3] }, options: { reverse: true } },
   'causalConv1d, everything': { op: 'causalConv1d', inputs: { x: [2, 5, 3], weight: [3, 4], bias: [3], initialState: [2, 3, 3] }, options: { activation: 'silu' } },

@@ -1,6 +1,7 @@
 import type { BoundCall, TensorArg } from '../backend.ts';
 import { scalar } from './scalar.ts';
-import { projection } from './selective-scan.ts';
+import { cexp, projection } from './selective-scan.ts';
+import { sequences } from './sequences.ts';
 import { store, values } from './values.ts';
 
 /** Steps between stored states; memory per channel is (L / chunk + chunk) N, never L N. */
@@ -24,7 +25,7 @@ const chunk = 64;
  */
 export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
   const { inputs, outputs, options } = call;
-  const { B, L, D, N, G } = call.sizes as { B: number; L: number; D: number; N: number; G: number };
+  const { L, D, N, G } = call.sizes as { L: number; D: number; N: number; G: number };
   const optional = (arg: TensorArg<Uint8Array> | undefined): Float64Array | undefined => arg && values(arg);
   const u = values(inputs['u']!);
   const delta = values(inputs['delta']!);
@@ -50,16 +51,17 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
     C: new Float64Array(outputMatrix.data.length),
     D: new Float64Array(D),
     deltaBias: new Float64Array(D),
-    initialState: new Float64Array(B * D * N * parts),
+    initialState: new Float64Array(initial?.length ?? 0),
   };
 
   const boundaries = new Float64Array(Math.ceil(L / chunk) * N * parts);
   const inside = new Float64Array((chunk + 1) * N * parts);
   const width = N * parts;
-  for (let b = 0; b < B; b++) {
+  for (const { index, row: b, first: origin, length, slot } of sequences(call)) {
+    if (slot < 0) continue;
     for (let c = 0; c < D; c++) {
       const group = Math.floor(c / (D / G));
-      const time = (step: number): number => (options['reverse'] ? L - 1 - step : step);
+      const time = (step: number): number => origin + (options['reverse'] ? length - 1 - step : step);
       const raw = (at: number): number => delta[at]! + (bias ? bias[c]! : 0);
       const step = (t: number, from: Float64Array, to: Float64Array): void => {
         const at = (b * L + t) * D + c;
@@ -68,28 +70,28 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
           const bAt = inputMatrix.at(b, t, group, c, n) * parts;
           const i = n * parts;
           const a = (c * N + n) * parts;
-          const decay = Math.exp(dt * A[a]!);
           if (complex) {
-            const [re, im] = [decay * Math.cos(dt * A[a + 1]!), decay * Math.sin(dt * A[a + 1]!)];
+            const [re, im] = cexp(dt * A[a]!, dt * A[a + 1]!);
             const [hr, hi] = [from[i]!, from[i + 1]!];
             to[i] = re * hr - im * hi + dt * u[at]! * inputMatrix.data[bAt]!;
             to[i + 1] = re * hi + im * hr + dt * u[at]! * inputMatrix.data[bAt + 1]!;
           } else {
-            to[i] = decay * from[i]! + dt * u[at]! * inputMatrix.data[bAt]!;
+            to[i] = Math.exp(dt * A[a]!) * from[i]! + dt * u[at]! * inputMatrix.data[bAt]!;
           }
         }
       };
 
-      const start = (b * D + c) * width;
+      const start = (slot * D + c) * width;
       const h = initial ? initial.slice(start, start + width) : new Float64Array(width);
-      for (let s = 0; s < L; s++) {
+      for (let s = 0; s < length; s++) {
         if (s % chunk === 0) boundaries.set(h, (s / chunk) * width);
         step(time(s), h, h);
       }
 
-      const g = final ? final.slice(start, start + width) : new Float64Array(width);
-      for (let first = Math.floor((L - 1) / chunk) * chunk; first >= 0; first -= chunk) {
-        const count = Math.min(chunk, L - first);
+      const end = (index * D + c) * width;
+      const g = final ? final.slice(end, end + width) : new Float64Array(width);
+      for (let first = Math.floor((length - 1) / chunk) * chunk; first >= 0; first -= chunk) {
+        const count = Math.min(chunk, length - first);
         inside.set(boundaries.subarray((first / chunk) * width, (first / chunk + 1) * width));
         for (let k = 0; k < count; k++) {
           step(time(first + k), inside.subarray(k * width, (k + 1) * width), inside.subarray((k + 1) * width, (k + 2) * width));
@@ -111,11 +113,10 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
             const a = (c * N + n) * parts;
             const bAt = inputMatrix.at(b, t, group, c, n) * parts;
             const cAt = outputMatrix.at(b, t, group, c, n) * parts;
-            const decay = Math.exp(dt * A[a]!);
-            if (complex) {
+  if (complex) {
               const [cr, ci] = [outputMatrix.data[cAt]!, outputMatrix.data[cAt + 1]!];
               const [br, bi] = [inputMatrix.data[bAt]!, inputMatrix.data[bAt + 1]!];
-              const [ar, ai] = [decay * Math.cos(dt * A[a + 1]!), decay * Math.sin(dt * A[a + 1]!)];
+              const [ar, ai] = cexp(dt * A[a]!, dt * A[a + 1]!);
               const [hr, hi] = [after[i]!, after[i + 1]!];
               s += pair * (hr * cr - hi * ci);
               d.C[cAt]! += pair * ds * hr;
@@ -134,6 +135,7 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
               g[i] = ar * gr + ai * gi;
               g[i + 1] = ar * gi - ai * gr;
             } else {
+              const decay = Math.exp(dt * A[a]!);
               const C = outputMatrix.data[cAt]!;
               const input = inputMatrix.data[bAt]!;
               s += after[i]! * C;
@@ -154,7 +156,7 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
           d.deltaBias[c]! += d.delta[at]!;
         }
       }
-      d.initialState.set(g, start);
+      if (initial) for (let i = 0; i < width; i++) d.initialState[start + i]! += g[i]!;
     }
   }
   for (const [name, gradient] of Object.entries(d)) {

@@ -1,5 +1,6 @@
 import type { BoundCall } from '../backend.ts';
 import { scalar } from './scalar.ts';
+import { sequences } from './sequences.ts';
 import { store, values } from './values.ts';
 
 /**
@@ -22,47 +23,54 @@ export function selectiveScan(call: BoundCall<Uint8Array>): void {
   const bias = inputs['deltaBias'] && values(inputs['deltaBias']);
   const before = inputs['initialState'] ?? inputs['state'];
   const complex = inputs['A']!.dtype === 'complex64';
-  const parts = complex ? 2 : 1;
-  const h = before ? values(before) : new Float64Array(B * D * N * parts);
+  const width = N * (complex ? 2 : 1);
+  const given = before && values(before);
+  const all = sequences(call);
+  const final = inputs['state'] ? given! : new Float64Array(all.length * D * width);
   const y = new Float64Array(B * L * D);
 
-  for (let b = 0; b < B; b++) {
-    for (let step = 0; step < L; step++) {
-      const t = options['reverse'] ? L - 1 - step : step;
-      for (let d = 0; d < D; d++) {
-        const at = (b * L + t) * D + d;
-        const group = Math.floor(d / (D / G));
+  for (const { index, row, first, length, slot } of all) {
+    if (slot < 0) continue;
+    for (let d = 0; d < D; d++) {
+      const group = Math.floor(d / (D / G));
+      const start = (slot * D + d) * width;
+      const h = given ? given.slice(start, start + width) : new Float64Array(width);
+      for (let step = 0; step < length; step++) {
+        const t = first + (options['reverse'] ? length - 1 - step : step);
+        const at = (row * L + t) * D + d;
         let dt = delta[at]! + (bias ? bias[d]! : 0);
         if (options['softplus']) dt = scalar.softplus(dt);
+        const dtu = dt * u[at]!;
         let sum = 0;
         for (let n = 0; n < N; n++) {
-          const state = ((b * D + d) * N + n) * parts;
-          const a = (d * N + n) * parts;
-          const bAt = inputMatrix.at(b, t, group, d, n) * parts;
-          const cAt = outputMatrix.at(b, t, group, d, n) * parts;
-          const dtu = dt * u[at]!;
+          const b = inputMatrix.at(row, t, group, d, n);
+          const c = outputMatrix.at(row, t, group, d, n);
           if (complex) {
-            const decay = Math.exp(dt * A[a]!);
-            const re = decay * Math.cos(dt * A[a + 1]!);
-            const im = decay * Math.sin(dt * A[a + 1]!);
-            const hr = h[state]!;
-            const hi = h[state + 1]!;
-            h[state] = re * hr - im * hi + dtu * inputMatrix.data[bAt]!;
-            h[state + 1] = re * hi + im * hr + dtu * inputMatrix.data[bAt + 1]!;
-            sum += 2 * (h[state]! * outputMatrix.data[cAt]! - h[state + 1]! * outputMatrix.data[cAt + 1]!);
+            const [re, im] = cexp(dt * A[2 * (d * N + n)]!, dt * A[2 * (d * N + n) + 1]!);
+            const [hr, hi] = [h[2 * n]!, h[2 * n + 1]!];
+            h[2 * n] = re * hr - im * hi + dtu * inputMatrix.data[2 * b]!;
+            h[2 * n + 1] = re * hi + im * hr + dtu * inputMatrix.data[2 * b + 1]!;
+            sum += 2 * (h[2 * n]! * outputMatrix.data[2 * c]! - h[2 * n + 1]! * outputMatrix.data[2 * c + 1]!);
           } else {
-            h[state] = Math.exp(dt * A[a]!) * h[state]! + dtu * inputMatrix.data[bAt]!;
-            sum += h[state]! * outputMatrix.data[cAt]!;
+            h[n] = Math.exp(dt * A[d * N + n]!) * h[n]! + dtu * inputMatrix.data[b]!;
+            sum += h[n]! * outputMatrix.data[c]!;
           }
         }
         if (skip) sum += skip[d]! * u[at]!;
         y[at] = z ? sum * scalar.silu(z[at]!) : sum;
       }
+      final.set(h, inputs['state'] ? start : (index * D + d) * width);
     }
   }
   store(outputs['y']!, y);
   const after = outputs['finalState'] ?? inputs['state'];
-  if (after) store(after, h);
+  if (after) store(after, final);
+}
+
+/** e^(re + i im) */
+export function cexp(re: number, im: number): [number, number] {
+  const size = Math.exp(re);
+  return [size * Math.cos(im), size * Math.sin(im)];
 }
 
 /** B or C, constant (D, N) or varying (B, L, [G,] N), with the index of element n seen by channel d at (b, t). */

@@ -1,12 +1,14 @@
 import type { BoundCall } from '../backend.ts';
 import { scalar } from './scalar.ts';
+import { sequences } from './sequences.ts';
 import { store, values } from './values.ts';
 
 /**
  * One step of the recurrence of `selective-scan.ts`. Heads (H, P) are H * P channels in a row, so channel c
  * reads group floor(c / (channels / G)) with heads and without.
  */
-export function selectiveStateUpdate({ inputs, outputs, options, sizes }: BoundCall<Uint8Array>): void {
+export function selectiveStateUpdate(call: BoundCall<Uint8Array>): void {
+  const { inputs, outputs, options, sizes } = call;
   const { B, N, G } = sizes as { B: number; N: number; G: number };
   const channels = sizes['D'] ?? sizes['H']! * sizes['P']!;
   const h = values(inputs['state']!);
@@ -23,7 +25,8 @@ export function selectiveStateUpdate({ inputs, outputs, options, sizes }: BoundC
   const bias = inputs['dtBias'] && values(inputs['dtBias']);
   const y = new Float64Array(B * channels);
 
-  for (let b = 0; b < B; b++) {
+  for (const { row: b, slot } of sequences(call)) {
+    if (slot < 0) continue;
     for (let c = 0; c < channels; c++) {
       const at = b * channels + c;
       let dt = step[at]! + (bias ? bias[c]! : 0);
@@ -32,7 +35,7 @@ export function selectiveStateUpdate({ inputs, outputs, options, sizes }: BoundC
       const cRow = (b * groups.C + Math.floor(c / (channels / groups.C))) * N;
       let sum = 0;
       for (let n = 0; n < N; n++) {
-        const state = at * N + n;
+        const state = (slot * channels + c) * N + n;
         h[state] = Math.exp(dt * A[c * N + n]!) * h[state]! + dt * inputMatrix[bRow + n]! * x[at]!;
         sum += h[state]! * outputMatrix[cRow + n]!;
       }
