@@ -119,7 +119,10 @@ export interface Backend<Buffer = unknown> {
    */
   submit(calls: readonly BoundCall<Buffer>[]): void | Promise<void>;
   /** Makes a fixed list ready once: compile, fuse, record a graph. Without it, `submit` gets the list each time. */
-  prepare?(calls: readonly BoundCall<Buffer>[], options: { readonly signal?: AbortSignal | undefined }): Promise<PreparedCalls>;
+  prepare?(
+    calls: readonly BoundCall<Buffer>[],
+    options: { readonly signal?: AbortSignal | undefined },
+  ): Promise<PreparedCalls>;
 
   /** Zero-filled when `zero` is set, undefined contents otherwise. @throws SsError `out-of-memory` */
   alloc(byteLength: number, options: { readonly zero: boolean }): Buffer;
@@ -156,7 +159,9 @@ export class CallFailure extends Error {
 }
 
 /** What `probe` found without loading anything heavy. */
-export type Probe = { readonly available: true; readonly notes?: readonly string[] } | { readonly available: false; readonly blockers: readonly [Blocker, ...Blocker[]] };
+export type Probe =
+  | { readonly available: true; readonly notes?: readonly string[] }
+  | { readonly available: false; readonly blockers: readonly [Blocker, ...Blocker[]] };
 
 export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
@@ -178,4 +183,3 @@ export interface BackendRegistration {
 export function defineBackend<const R extends BackendRegistration>(registration: R): R {
   return registration;
 }
-

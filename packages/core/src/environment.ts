@@ -22,16 +22,21 @@ export const environmentVariables = {
 const logLevels = ['silent', 'info', 'trace'] as const;
 
 /** @throws SsError `environment-invalid` naming the variable and what it may be */
-export function readEnvironment(env: Readonly<Record<string, string | undefined>> = processEnvironment()): Environment {
+export function readEnvironment(
+  env: Readonly<Record<string, string | undefined>> = processEnvironment(),
+): Environment {
   const threads = env['SS_THREADS'];
-  if (threads !== undefined && !/^[1-9]\d{0,3}$/.test(threads)) throw invalid('SS_THREADS', threads, 'a number of at least 1');
+  if (threads !== undefined && !/^[1-9]\d{0,3}$/.test(threads))
+    throw invalid('SS_THREADS', threads, 'a number of at least 1');
   const log = logLevels.find((level) => level === (env['SS_LOG'] ?? 'silent'));
   if (log === undefined) throw invalid('SS_LOG', env['SS_LOG']!, logLevels.join(', '));
   return {
     backend: env['SS_BACKEND'] || undefined,
     threads: threads === undefined ? undefined : Number(threads),
     log,
-    unknown: Object.keys(env).filter((name) => name.startsWith('SS_') && !Object.hasOwn(environmentVariables, name)),
+    unknown: Object.keys(env).filter(
+      (name) => name.startsWith('SS_') && !Object.hasOwn(environmentVariables, name),
+    ),
   };
 }
 

@@ -11,7 +11,8 @@ import { Tensor } from './tensor.ts';
 /** The JavaScript heap as an owner of tensors. Engines copy host tensors in at the call. */
 export const host: StorageOwner = {
   label: 'host',
-  read: (storage, byteOffset, byteLength) => (storage.handle as Uint8Array).subarray(byteOffset, byteOffset + byteLength),
+  read: (storage, byteOffset, byteLength) =>
+    (storage.handle as Uint8Array).subarray(byteOffset, byteOffset + byteLength),
   release: () => undefined,
 };
 
@@ -28,9 +29,13 @@ export function tensor<D extends DType = 'f32'>(
   checkShape(shape, 'A tensor');
   const components = dtype === 'complex64' ? 2 : 1;
   if (values.length !== elementCount(shape) * components) {
-    throw new SsError('shape-mismatch', `${values.length} values do not fill a ${dtype} tensor of shape ${show(shape)}.`, {
-      details: { values: values.length, shape, dtype },
-    });
+    throw new SsError(
+      'shape-mismatch',
+      `${values.length} values do not fill a ${dtype} tensor of shape ${show(shape)}.`,
+      {
+        details: { values: values.length, shape, dtype },
+      },
+    );
   }
   return fromBytes(encode(values, dtype), shape, dtype);
 }
@@ -39,9 +44,17 @@ export function tensor<D extends DType = 'f32'>(
 export function fromBytes<D extends DType>(bytes: Uint8Array, shape: Shape, dtype: D): Tensor<D> {
   const needed = elementCount(shape) * dtypes[dtype].bytes;
   if (bytes.byteLength !== needed) {
-    throw new SsError('shape-mismatch', `A ${dtype} tensor of shape ${show(shape)} takes ${needed} bytes, not ${bytes.byteLength}.`);
+    throw new SsError(
+      'shape-mismatch',
+      `A ${dtype} tensor of shape ${show(shape)} takes ${needed} bytes, not ${bytes.byteLength}.`,
+    );
   }
-  return new Tensor(new Storage(host, bytes, bytes.byteLength), { dtype, shape, strides: denseStrides(shape), offset: 0 });
+  return new Tensor(new Storage(host, bytes, bytes.byteLength), {
+    dtype,
+    shape,
+    strides: denseStrides(shape),
+    offset: 0,
+  });
 }
 
 /** A host tensor of zeros. */

@@ -20,9 +20,13 @@ export function elementCount(shape: Shape): number {
 export function checkShape(shape: Shape, what: string): void {
   for (const extent of shape) {
     if (!Number.isSafeInteger(extent) || extent < 0) {
-      throw new SsError('shape-mismatch', `${what} has the shape ${show(shape)}: every extent must be an integer of at least 0.`, {
-        details: { shape },
-      });
+      throw new SsError(
+        'shape-mismatch',
+        `${what} has the shape ${show(shape)}: every extent must be an integer of at least 0.`,
+        {
+          details: { shape },
+        },
+      );
     }
   }
   if (elementCount(shape) > maxElements) {

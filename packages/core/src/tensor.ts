@@ -3,7 +3,15 @@ import { dtypes } from './dtype.ts';
 import type { DataOf, DType, TensorData } from './dtype.ts';
 import { SsError } from './errors.ts';
 import { track, untrack } from './scope.ts';
-import { checkShape, denseStrides, elementCount, elementSpan, forEachPosition, isContiguous, show } from './shape.ts';
+import {
+  checkShape,
+  denseStrides,
+  elementCount,
+  elementSpan,
+  forEachPosition,
+  isContiguous,
+  show,
+} from './shape.ts';
 import type { Layout, Shape } from './shape.ts';
 import type { Storage } from './storage.ts';
 
@@ -42,7 +50,10 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
   /** @throws SsError `tensor-disposed` */
   get storage(): Storage {
     if (this.#disposed) {
-      throw new SsError('tensor-disposed', `A ${this.dtype} tensor of shape ${show(this.shape)} was used after dispose().`);
+      throw new SsError(
+        'tensor-disposed',
+        `A ${this.dtype} tensor of shape ${show(this.shape)} was used after dispose().`,
+      );
     }
     return this.#storage;
   }
@@ -116,7 +127,10 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
   permute(...order: number[]): Tensor<D> {
     const axes = order.map((axis) => this.#axis(axis));
     if (axes.length !== this.rank || new Set(axes).size !== this.rank) {
-      throw new SsError('argument-invalid', `permute(${order.join(', ')}) does not name every axis of ${show(this.shape)} once.`);
+      throw new SsError(
+        'argument-invalid',
+        `permute(${order.join(', ')}) does not name every axis of ${show(this.shape)} once.`,
+      );
     }
     return this.#view({
       shape: axes.map((axis) => this.shape[axis]!),
@@ -157,7 +171,8 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
       if (own === undefined || own === 1) return 0;
       throw new SsError('shape-mismatch', `${show(this.shape)} cannot be broadcast to ${show(shape)}.`);
     });
-    if (added < 0) throw new SsError('shape-mismatch', `${show(this.shape)} cannot be broadcast to ${show(shape)}.`);
+    if (added < 0)
+      throw new SsError('shape-mismatch', `${show(this.shape)} cannot be broadcast to ${show(shape)}.`);
     return this.#view({ shape, strides, offset: this.offset });
   }
 
@@ -168,20 +183,31 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
   reshape(shape: Shape): Tensor<D> {
     checkShape(shape, 'A reshaped view');
     if (elementCount(shape) !== this.size) {
-      throw new SsError('shape-mismatch', `${show(this.shape)} has ${this.size} elements and cannot become ${show(shape)}.`);
+      throw new SsError(
+        'shape-mismatch',
+        `${show(this.shape)} has ${this.size} elements and cannot become ${show(shape)}.`,
+      );
     }
     const strides = this.contiguous ? denseStrides(shape) : restride(this, shape);
     if (strides === undefined) {
-      throw new SsError('stride-invalid', `A view of ${show(this.shape)} with strides ${show(this.strides)} cannot become ${show(shape)} without a copy.`, {
-        hint: 'Copy it first: engine.copy({ x }).reshape(...).',
-      });
+      throw new SsError(
+        'stride-invalid',
+        `A view of ${show(this.shape)} with strides ${show(this.strides)} cannot become ${show(shape)} without a copy.`,
+        {
+          hint: 'Copy it first: engine.copy({ x }).reshape(...).',
+        },
+      );
     }
     return this.#view({ shape, strides, offset: this.offset });
   }
 
   /** A second handle on the same view, with its own lifetime. */
   alias(): Tensor<D> {
-    return new Tensor<D>(this.storage.retain(), { ...layoutOf(this), dtype: this.dtype, format: this.format });
+    return new Tensor<D>(this.storage.retain(), {
+      ...layoutOf(this),
+      dtype: this.dtype,
+      format: this.format,
+    });
   }
 
   /** Frees this view; the memory goes when its last view does. Disposing twice is allowed. */
@@ -224,9 +250,13 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
     const { start, end } = elementSpan(this);
     const capacity = Math.floor(this.#storage.byteLength / dtypes[this.dtype].bytes);
     if (this.strides.length !== this.shape.length || start < 0 || end > capacity) {
-      throw new SsError('stride-invalid', `A view of shape ${show(this.shape)} with strides ${show(this.strides)} at ${this.offset} reaches outside its ${capacity} elements.`, {
-        details: { ...layoutOf(this), capacity },
-      });
+      throw new SsError(
+        'stride-invalid',
+        `A view of shape ${show(this.shape)} with strides ${show(this.strides)} at ${this.offset} reaches outside its ${capacity} elements.`,
+        {
+          details: { ...layoutOf(this), capacity },
+        },
+      );
     }
   }
 }
@@ -240,7 +270,8 @@ export function gather<D extends DType>(raw: Uint8Array, layout: Layout, dtype: 
 export function gather(raw: Uint8Array, layout: Layout, dtype: DType): TensorData {
   const size = dtypes[dtype].bytes;
   const count = elementCount(layout.shape);
-  if (isContiguous(layout)) return decode(raw.subarray(layout.offset * size, (layout.offset + count) * size), dtype);
+  if (isContiguous(layout))
+    return decode(raw.subarray(layout.offset * size, (layout.offset + count) * size), dtype);
   const dense = new Uint8Array(count * size);
   let to = 0;
   forEachPosition(layout, (position) => {
@@ -259,10 +290,12 @@ function axisError(axis: number, shape: Shape): SsError {
 
 /** Strides of `to` over the elements of `from`, when groups of axes merge or split in place; else undefined. */
 function restride(from: Layout, to: Shape): number[] | undefined {
-  const source = from.shape.flatMap((extent, axis) => (extent === 1 ? [] : [{ extent, stride: from.strides[axis]! }]));
+  const source = from.shape.flatMap((extent, axis) =>
+    extent === 1 ? [] : [{ extent, stride: from.strides[axis]! }],
+  );
   const strides = new Array<number>(to.length).fill(0);
   let axis = to.length - 1;
-  for (let i = source.length - 1; i >= 0; ) {
+  for (let i = source.length - 1; i >= 0;) {
     let extent = source[i]!.extent;
     const inner = source[i]!.stride;
     let j = i - 1;

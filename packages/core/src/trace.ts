@@ -21,8 +21,18 @@ export type TraceEvent =
       /** the argument that was copied to make it dense */
       readonly argument?: string;
     }
-  | { readonly type: 'program'; readonly backend: string; readonly calls: number; readonly milliseconds?: number }
-  | { readonly type: 'backend'; readonly backend: string; readonly what: 'loaded' | 'failed' | 'lost' | 'disposed'; readonly message?: string };
+  | {
+      readonly type: 'program';
+      readonly backend: string;
+      readonly calls: number;
+      readonly milliseconds?: number;
+    }
+  | {
+      readonly type: 'backend';
+      readonly backend: string;
+      readonly what: 'loaded' | 'failed' | 'lost' | 'disposed';
+      readonly message?: string;
+    };
 
 export type TraceListener = (event: TraceEvent) => void;
 
@@ -66,6 +76,8 @@ export const performanceTrack: TraceListener = (event) => {
 
 function diagnosticsChannel(): Channel | undefined {
   const { process } = globalThis as { process?: { getBuiltinModule?(id: string): unknown } };
-  const module = process?.getBuiltinModule?.('node:diagnostics_channel') as { channel(name: string): Channel } | undefined;
+  const module = process?.getBuiltinModule?.('node:diagnostics_channel') as
+    | { channel(name: string): Channel }
+    | undefined;
   return module?.channel('ss.trace');
 }

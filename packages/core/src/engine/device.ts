@@ -40,7 +40,10 @@ export class Device implements StorageOwner {
     return { ...this.backend.memory(), tensorBytes: this.#liveTensorBytes, storages: this.#liveStorages };
   }
 
-  allocate(byteLength: number, options: { readonly zero?: boolean; readonly mutable?: boolean } = {}): Storage {
+  allocate(
+    byteLength: number,
+    options: { readonly zero?: boolean; readonly mutable?: boolean } = {},
+  ): Storage {
     this.#requireOpen();
     // Empty tensors still get an address, so that no kernel needs a case for them.
     const bytes = Math.max(byteLength, 4);
@@ -71,7 +74,12 @@ export class Device implements StorageOwner {
     const bytes = (source.storage.handle as Uint8Array).subarray(span.start * size, span.end * size);
     const storage = this.allocate(bytes.byteLength);
     this.writeBytes(storage, 0, bytes);
-    return new Tensor<D>(storage, { dtype: source.dtype, shape: source.shape, strides: source.strides, offset: source.offset - span.start });
+    return new Tensor<D>(storage, {
+      dtype: source.dtype,
+      shape: source.shape,
+      strides: source.strides,
+      offset: source.offset - span.start,
+    });
   }
 
   writeBytes(storage: Storage, byteOffset: number, bytes: Uint8Array): void {
@@ -110,6 +118,7 @@ export class Device implements StorageOwner {
   }
 
   #requireOpen(): void {
-    if (this.#disposed) throw new SsError('engine-disposed', `The ${this.label} engine was used after dispose().`);
+    if (this.#disposed)
+      throw new SsError('engine-disposed', `The ${this.label} engine was used after dispose().`);
   }
 }

@@ -23,10 +23,16 @@ export function route(call: OpCall, home: Backend, fallbacks: readonly Backend[]
     if (assessment.ok) return { plan: assessment, away: backend === home ? undefined : backend };
     refused.push({ backend: backend.id, blockers: assessment.blockers });
   }
-  const reasons = refused.map(({ backend, blockers }) => `${backend}: ${blockers.map((b) => b.message).join('; ')}`).join(' | ');
+  const reasons = refused
+    .map(({ backend, blockers }) => `${backend}: ${blockers.map((b) => b.message).join('; ')}`)
+    .join(' | ');
   const fix = refused.flatMap(({ blockers }) => blockers.flatMap((b) => b.fix ?? []))[0];
   throw new SsError('op-unsupported', `${describeCall(call)} cannot run. ${reasons}`, {
-    hint: fix ?? (fallbacks.length === 0 ? "Allow another backend with select({ fallback: 'op' })." : 'Register a backend that has it.'),
+    hint:
+      fix ??
+      (fallbacks.length === 0
+        ? "Allow another backend with select({ fallback: 'op' })."
+        : 'Register a backend that has it.'),
     details: { op: call.op, refused },
   });
 }

@@ -179,13 +179,21 @@ export class Engine implements AsyncDisposable, Disposable {
   }
 
   /** Values straight to the device; as `tensor()` otherwise. */
-  tensor<D extends DType = 'f32'>(values: ArrayLike<number> | ArrayLike<bigint>, shape?: Shape, dtype?: D): Tensor<D> {
+  tensor<D extends DType = 'f32'>(
+    values: ArrayLike<number> | ArrayLike<bigint>,
+    shape?: Shape,
+    dtype?: D,
+  ): Tensor<D> {
     return scope(() => this.upload(hostTensor<D>(values, shape, dtype)));
   }
 
   /** A device copy of a host tensor, same strides. */
   upload<D extends DType>(source: Tensor<D>): Tensor<D> {
-    if (source.storage.owner !== host) throw new SsError('tensor-foreign', `upload() takes a host tensor, not one of ${source.storage.owner.label}.`);
+    if (source.storage.owner !== host)
+      throw new SsError(
+        'tensor-foreign',
+        `upload() takes a host tensor, not one of ${source.storage.owner.label}.`,
+      );
     return this.#device.upload(source);
   }
 
@@ -208,8 +216,21 @@ export class Engine implements AsyncDisposable, Disposable {
       const packing = this.backend.packing?.(specOf(own), use);
       if (packing === undefined) return own !== weight && own.contiguous ? own : this.copy({ x: own });
       const { dtype, shape } = weight;
-      const packed = new Tensor(this.#device.allocate(packing.byteLength), { dtype, shape, strides: denseStrides(shape), offset: 0, format: packing.format });
-      const call: OpCall = { op: 'pack', inputs: { weight: specOf(own) }, outputs: { packed: specOf(packed) }, inout: [], options: { use }, sizes: {} };
+      const packed = new Tensor(this.#device.allocate(packing.byteLength), {
+        dtype,
+        shape,
+        strides: denseStrides(shape),
+        offset: 0,
+        format: packing.format,
+      });
+      const call: OpCall = {
+        op: 'pack',
+        inputs: { weight: specOf(own) },
+        outputs: { packed: specOf(packed) },
+        inout: [],
+        options: { use },
+        sizes: {},
+      };
       this.#enqueue(call, { weight: own }, { packed });
       return packed;
     });
@@ -219,9 +240,14 @@ export class Engine implements AsyncDisposable, Disposable {
    * Records the ops that `body` calls, without running them, for inputs of fixed shapes. Tensors disposed in
    * `body` give their memory to later ops; weights and states from outside are captured.
    */
-  record<const I extends Record<string, InputSpec>, O>(inputs: I, body: (inputs: ProgramInputs<I>) => O): Program<I, O> {
+  record<const I extends Record<string, InputSpec>, O>(
+    inputs: I,
+    body: (inputs: ProgramInputs<I>) => O,
+  ): Program<I, O> {
     if (this.#recording) throw new SsError('recording-invalid', 'A program is being recorded already.');
-    const given = Object.fromEntries(Object.entries(inputs).map(([name, { shape, dtype }]) => [name, this.state(shape, dtype)]));
+    const given = Object.fromEntries(
+      Object.entries(inputs).map(([name, { shape, dtype }]) => [name, this.state(shape, dtype)]),
+    );
     const recording = new Recording(this.#device, (from, to) => this.assign(to, from));
     for (const input of Object.values(given)) recording.keep(input);
     this.#recording = recording;
@@ -241,7 +267,10 @@ export class Engine implements AsyncDisposable, Disposable {
   }
 
   /** `program.prepare()`, for symmetry with `record`. */
-  prepare<I extends Record<string, InputSpec>, O>(program: Program<I, O>, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Program<I, O>> {
+  prepare<I extends Record<string, InputSpec>, O>(
+    program: Program<I, O>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Program<I, O>> {
     return program.prepare(options);
   }
 
@@ -283,7 +312,8 @@ export class Engine implements AsyncDisposable, Disposable {
     try {
       for (const [name, value] of Object.entries(tensors)) {
         if (value.storage.owner === host) temporary.push((inputs[name] = this.#bring(value)));
-        if (plan.contiguous?.includes(name) && !value.contiguous) temporary.push((inputs[name] = this.#densify(name, inputs[name]!)));
+        if (plan.contiguous?.includes(name) && !value.contiguous)
+          temporary.push((inputs[name] = this.#densify(name, inputs[name]!)));
       }
       for (const [name, spec] of Object.entries(call.outputs)) outputs[name] = this.#device.empty(spec);
       this.#enqueue(call, inputs, outputs, { plan, away });
@@ -296,19 +326,39 @@ export class Engine implements AsyncDisposable, Disposable {
     }
   }
 
-  #enqueue(call: OpCall, inputs: TensorArgs, outputs: TensorArgs, how: ReturnType<typeof route> = route(call, this.backend, [])): void {
+  #enqueue(
+    call: OpCall,
+    inputs: TensorArgs,
+    outputs: TensorArgs,
+    how: ReturnType<typeof route> = route(call, this.backend, []),
+  ): void {
     const { plan, away } = how;
     const scratch = plan.scratchBytes && !away ? this.#device.allocate(plan.scratchBytes) : undefined;
     const bound = bind(call, inputs, outputs, scratch?.handle);
     const whole = overwritten(call, inputs);
     const reads = Object.entries(inputs).flatMap(([name, t]) => (whole.includes(name) ? [] : [t.storage]));
-    const writes = [...Object.values(outputs), ...call.inout.map((name) => inputs[name]!)].map((t) => t.storage);
+    const writes = [...Object.values(outputs), ...call.inout.map((name) => inputs[name]!)].map(
+      (t) => t.storage,
+    );
     if (this.#recording) this.#recording.add({ call: bound, away }, reads, writes);
-    else this.#submit(bound, away, reads, writes, whole.map((name) => inputs[name]!));
+    else
+      this.#submit(
+        bound,
+        away,
+        reads,
+        writes,
+        whole.map((name) => inputs[name]!),
+      );
     scratch?.release();
   }
 
-  #submit(bound: ReturnType<typeof bind>, away: Backend | undefined, reads: Tensor['storage'][], writes: Tensor['storage'][], whole: Tensor[]): void {
+  #submit(
+    bound: ReturnType<typeof bind>,
+    away: Backend | undefined,
+    reads: Tensor['storage'][],
+    writes: Tensor['storage'][],
+    whole: Tensor[],
+  ): void {
     const { queue } = this.#device;
     for (const { storage } of whole) queue.enqueue(() => void (storage.failure = undefined));
     const footprint = { label: describeCall(bound), reads, writes };
@@ -317,7 +367,14 @@ export class Engine implements AsyncDisposable, Disposable {
     else queue.submit(footprint, () => this.backend.submit([bound]));
     if (started === undefined) return;
     const milliseconds = performance.now() - started;
-    trace({ type: 'op', op: bound.op, backend: (away ?? this.backend).id, sizes: bound.sizes, milliseconds, ...(away && { fallbackFrom: this.id }) });
+    trace({
+      type: 'op',
+      op: bound.op,
+      backend: (away ?? this.backend).id,
+      sizes: bound.sizes,
+      milliseconds,
+      ...(away && { fallbackFrom: this.id }),
+    });
   }
 
   /** A host tensor on the device: for one call, or for as long as the program that is being recorded. */
@@ -340,7 +397,8 @@ export class Engine implements AsyncDisposable, Disposable {
 
   #densify(argument: string, value: Tensor): Tensor {
     const copy = this.copy({ x: value });
-    if (tracing()) trace({ type: 'copy', reason: 'layout', backend: this.id, bytes: copy.storage.byteLength, argument });
+    if (tracing())
+      trace({ type: 'copy', reason: 'layout', backend: this.id, bytes: copy.storage.byteLength, argument });
     return copy;
   }
 }

@@ -20,13 +20,18 @@ export interface InputSpec {
 
 export type ProgramInputs<I> = { readonly [K in keyof I]: Tensor };
 
-type Segment = { readonly calls: readonly BoundCall[]; prepared?: PreparedCalls | undefined } | { readonly elsewhere: Step };
+type Segment =
+  | { readonly calls: readonly BoundCall[]; prepared?: PreparedCalls | undefined }
+  | { readonly elsewhere: Step };
 
 /**
  * A recorded straight-line list of ops with fixed shapes and addresses: one submission per run.
  * Its outputs are the same tensors every time; a read enqueued after a run sees that run, whatever follows.
  */
-export class Program<I extends Record<string, InputSpec> = Record<string, InputSpec>, O = unknown> implements Disposable {
+export class Program<
+  I extends Record<string, InputSpec> = Record<string, InputSpec>,
+  O = unknown,
+> implements Disposable {
   readonly outputs: O;
   readonly #device: Device;
   readonly #recording: Recording;
@@ -54,7 +59,8 @@ export class Program<I extends Record<string, InputSpec> = Record<string, InputS
     try {
       for (const segment of segments) {
         throwIfAborted(signal, 'preparing a program');
-        if ('calls' in segment) segment.prepared = await this.#device.backend.prepare?.(segment.calls, { signal });
+        if ('calls' in segment)
+          segment.prepared = await this.#device.backend.prepare?.(segment.calls, { signal });
       }
     } catch (error) {
       disposeAll(segments);
@@ -72,7 +78,10 @@ export class Program<I extends Record<string, InputSpec> = Record<string, InputS
   run(inputs: ProgramInputs<I>): O {
     this.#requireOpen();
     const segments = this.#segments;
-    if (segments === undefined) throw new SsError('program-unprepared', 'A program must be prepared once before it runs.', { hint: 'await engine.prepare(program).' });
+    if (segments === undefined)
+      throw new SsError('program-unprepared', 'A program must be prepared once before it runs.', {
+        hint: 'await engine.prepare(program).',
+      });
     this.#write(inputs);
     const { reads, writes, states } = this.#recording.footprint();
     const started = tracing() ? performance.now() : 0;
@@ -84,18 +93,36 @@ export class Program<I extends Record<string, InputSpec> = Record<string, InputS
     for (const segment of segments) {
       if ('elsewhere' in segment) {
         const { call, away } = segment.elsewhere;
-        this.#device.queue.segment({ label: describeCall(call), reads: [...reads, ...states, ...writes], writes: all }, () => runElsewhere(call, this.#device.backend, away!));
+        this.#device.queue.segment(
+          { label: describeCall(call), reads: [...reads, ...states, ...writes], writes: all },
+          () => runElsewhere(call, this.#device.backend, away!),
+        );
       } else {
         const { calls, prepared } = segment;
         const label = (index: number | undefined): string =>
-          index === undefined ? `A program of ${calls.length} ops` : `Op ${index} of a program, ${describeCall(calls[index]!)},`;
-        this.#device.queue.submit({ label, reads: [...reads, ...states, ...writes], writes: all }, () => (prepared ? prepared.submit() : this.#device.backend.submit(calls)));
+          index === undefined
+            ? `A program of ${calls.length} ops`
+            : `Op ${index} of a program, ${describeCall(calls[index]!)},`;
+        this.#device.queue.submit({ label, reads: [...reads, ...states, ...writes], writes: all }, () =>
+          prepared ? prepared.submit() : this.#device.backend.submit(calls),
+        );
       }
     }
     if (tracing()) {
-      trace({ type: 'program', backend: this.#device.label, calls: this.length, milliseconds: performance.now() - started });
+      trace({
+        type: 'program',
+        backend: this.#device.label,
+        calls: this.length,
+        milliseconds: performance.now() - started,
+      });
       for (const { call, away } of this.#recording.steps) {
-        trace({ type: 'op', op: call.op, backend: (away ?? this.#device.backend).id, sizes: call.sizes, ...(away && { fallbackFrom: this.#device.label }) });
+        trace({
+          type: 'op',
+          op: call.op,
+          backend: (away ?? this.#device.backend).id,
+          sizes: call.sizes,
+          ...(away && { fallbackFrom: this.#device.label }),
+        });
       }
     }
     return this.outputs;
@@ -119,7 +146,10 @@ export class Program<I extends Record<string, InputSpec> = Record<string, InputS
       const value = inputs[name];
       if (value === undefined || value.dtype !== target.dtype || !sameShape(value.shape, target.shape)) {
         const got = value === undefined ? 'was not given' : `is ${value.dtype} ${show(value.shape)}`;
-        throw new SsError('program-input', `The program's input ${name} ${got}; it was recorded as ${target.dtype} ${show(target.shape)}.`);
+        throw new SsError(
+          'program-input',
+          `The program's input ${name} ${got}; it was recorded as ${target.dtype} ${show(target.shape)}.`,
+        );
       }
       if (value.storage.owner !== host || !value.contiguous) {
         this.#recording.copyIn(value, target);
@@ -127,7 +157,11 @@ export class Program<I extends Record<string, InputSpec> = Record<string, InputS
       }
       const size = dtypes[value.dtype].bytes;
       const bytes = value.storage.handle as Uint8Array;
-      this.#device.writeBytes(target.storage, 0, bytes.subarray(value.offset * size, (value.offset + value.size) * size));
+      this.#device.writeBytes(
+        target.storage,
+        0,
+        bytes.subarray(value.offset * size, (value.offset + value.size) * size),
+      );
     }
   }
 
@@ -155,4 +189,3 @@ function split(steps: readonly Step[]): Segment[] {
 function disposeAll(segments: readonly Segment[] | undefined): void {
   for (const segment of segments ?? []) if ('calls' in segment) segment.prepared?.dispose();
 }
-

@@ -91,7 +91,8 @@ export class Queue {
       .catch((cause: unknown) => {
         this.#fail(footprint, cause);
         // Later submissions are already on the device and computed from garbage: their results fail as well.
-        for (const later of this.#inFlight.slice(this.#inFlight.indexOf(footprint) + 1)) inheritFailure(later);
+        for (const later of this.#inFlight.slice(this.#inFlight.indexOf(footprint) + 1))
+          inheritFailure(later);
       })
       .finally(() => {
         this.#inFlight.splice(this.#inFlight.indexOf(footprint), 1);
@@ -118,8 +119,13 @@ function asFailure({ label, writes }: Footprint, cause: unknown): SsError {
   const call = cause instanceof CallFailure ? cause : undefined;
   const reason: unknown = call?.cause ?? cause;
   const who = typeof label === 'string' ? label : label(call?.index);
-  const state = writes.some((storage) => storage.mutable) ? ' The state it was writing is no longer valid.' : '';
-  const coded = SsError.is(reason, 'device-lost') || SsError.is(reason, 'out-of-memory') ? reason.code : 'execution-failed';
+  const state = writes.some((storage) => storage.mutable)
+    ? ' The state it was writing is no longer valid.'
+    : '';
+  const coded =
+    SsError.is(reason, 'device-lost') || SsError.is(reason, 'out-of-memory')
+      ? reason.code
+      : 'execution-failed';
   const message = reason instanceof Error ? reason.message : String(reason);
   return new SsError(coded, `${who} failed: ${message}${state}`, { cause: reason });
 }

@@ -32,7 +32,9 @@ export class Recording implements Arena {
   }
 
   take(byteLength: number): unknown {
-    const fit = this.#free.filter((b) => b.byteLength >= byteLength).toSorted((a, b) => a.byteLength - b.byteLength)[0];
+    const fit = this.#free
+      .filter((b) => b.byteLength >= byteLength)
+      .toSorted((a, b) => a.byteLength - b.byteLength)[0];
     // A much larger buffer is left for a tensor of its size.
     if (fit && fit.byteLength <= byteLength * 2) {
       this.#free.splice(this.#free.indexOf(fit), 1);

@@ -34,7 +34,11 @@ export const causalConv1dBackward: OpDefinition = {
   infer(inputs, options) {
     const { dy, dfinalState, ...forward } = inputs;
     const { sizes, outputs } = causalConv1d.infer(forward, { ...options, finalState: true });
-    checkCotangents('causalConv1dBackward', { dy, dfinalState }, { dy: outputs['y']!, dfinalState: outputs['finalState']! });
+    checkCotangents(
+      'causalConv1dBackward',
+      { dy, dfinalState },
+      { dy: outputs['y']!, dfinalState: outputs['finalState']! },
+    );
     const { cuSeqlens: _, stateIndices: __, ...others } = forward;
     return { outputs: gradientsOf(others), inout: [], sizes };
   },

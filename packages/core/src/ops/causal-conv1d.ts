@@ -67,9 +67,13 @@ export const causalConv1d: OpDefinition = {
     const { D, W } = check.sizes as { D: number; W: number };
     const { rows, slots } = checkSequences(check, inputs);
     for (const name of ['initialState', 'state']) checkState(check, name, x, [slots, W - 1, 'D']);
-    for (const name of ['finalState', 'reverse']) checkOption('causalConv1d', options, name, 'a boolean', isFlag);
+    for (const name of ['finalState', 'reverse'])
+      checkOption('causalConv1d', options, name, 'a boolean', isFlag);
     if (inputs['state'] && (inputs['initialState'] || options['finalState'])) {
-      throw check.error('argument-invalid', 'state already is the initial and the final state; give it alone.');
+      throw check.error(
+        'argument-invalid',
+        'state already is the initial and the final state; give it alone.',
+      );
     }
     return {
       outputs: {
@@ -85,7 +89,10 @@ export const causalConv1d: OpDefinition = {
 
   example(dtype, shape) {
     const [B = 1, L = 1, D = 1] = shape;
-    return { inputs: { x: dense(dtype, [B, L, D]), weight: dense(dtype, [D, 4]) }, options: { activation: 'silu' } };
+    return {
+      inputs: { x: dense(dtype, [B, L, D]), weight: dense(dtype, [D, 4]) },
+      options: { activation: 'silu' },
+    };
   },
 };
 
@@ -109,7 +116,10 @@ export const causalConv1dUpdate: OpDefinition = {
 
   example(dtype, shape) {
     const [B = 1, D = 1] = shape;
-    return { inputs: { x: dense(dtype, [B, D]), state: dense('f32', [B, 3, D]), weight: dense(dtype, [D, 4]) }, options: {} };
+    return {
+      inputs: { x: dense(dtype, [B, D]), state: dense('f32', [B, 3, D]), weight: dense(dtype, [D, 4]) },
+      options: {},
+    };
   },
 };
 
@@ -120,7 +130,12 @@ function checkWeights(check: Checker, options: Options): void {
   checkOption('causalConv1d', options, 'activation', "'silu'", (value) => value === 'silu');
 }
 
-function checkState(check: Checker, name: string, x: TensorSpec, pattern: readonly (string | number)[]): void {
+function checkState(
+  check: Checker,
+  name: string,
+  x: TensorSpec,
+  pattern: readonly (string | number)[],
+): void {
   check.shape(name, pattern);
   check.dtype(name, name === 'state' ? [x.dtype, 'f32'] : [x.dtype]);
 }

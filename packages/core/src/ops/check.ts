@@ -41,13 +41,20 @@ export class Checker {
   }
 
   /** The pattern whose rank the argument has. */
-  oneOf(name: string, ...patterns: (readonly (string | number)[])[]): readonly (string | number)[] | undefined {
+  oneOf(
+    name: string,
+    ...patterns: (readonly (string | number)[])[]
+  ): readonly (string | number)[] | undefined {
     const spec = this.#inputs[name];
     if (spec === undefined) return undefined;
     const pattern = patterns.find((p) => p.length === spec.shape.length);
     if (pattern === undefined) {
       const allowed = patterns.map((p) => `(${p.join(', ')})`).join(' or ');
-      throw this.error('shape-mismatch', `${name} has shape ${show(spec.shape)} where ${allowed} is wanted.`, { [name]: spec.shape });
+      throw this.error(
+        'shape-mismatch',
+        `${name} has shape ${show(spec.shape)} where ${allowed} is wanted.`,
+        { [name]: spec.shape },
+      );
     }
     this.shape(name, pattern);
     return pattern;
@@ -57,7 +64,9 @@ export class Checker {
   dtype(name: string, allowed: readonly DType[]): void {
     const spec = this.#inputs[name];
     if (spec === undefined || allowed.includes(spec.dtype)) return;
-    throw this.error('dtype-unsupported', `${name} is ${spec.dtype} where ${allowed.join(', ')} is wanted.`, { [name]: spec.dtype });
+    throw this.error('dtype-unsupported', `${name} is ${spec.dtype} where ${allowed.join(', ')} is wanted.`, {
+      [name]: spec.dtype,
+    });
   }
 
   /** Every named argument must have the dtype of the first. */
@@ -70,7 +79,11 @@ export class Checker {
     for (const name of names) {
       const spec = this.#inputs[name];
       if (spec && !isFloat(spec.dtype)) {
-        throw this.error('dtype-unsupported', `${name} is ${spec.dtype} where a real floating-point dtype is wanted.`, { [name]: spec.dtype });
+        throw this.error(
+          'dtype-unsupported',
+          `${name} is ${spec.dtype} where a real floating-point dtype is wanted.`,
+          { [name]: spec.dtype },
+        );
       }
     }
   }
@@ -79,7 +92,11 @@ export class Checker {
   positive(...symbols: string[]): void {
     for (const symbol of symbols) {
       if (this.sizes[symbol] === 0) {
-        throw this.error('shape-mismatch', `${symbol} is 0 in ${this.#boundBy[symbol]}; it must be at least 1.`, { ...this.sizes });
+        throw this.error(
+          'shape-mismatch',
+          `${symbol} is 0 in ${this.#boundBy[symbol]}; it must be at least 1.`,
+          { ...this.sizes },
+        );
       }
     }
   }
@@ -89,21 +106,34 @@ export class Checker {
     const d = this.sizes[channels]!;
     const g = this.sizes[groups]!;
     if (g < 1 || d % g !== 0) {
-      throw this.error('group-mismatch', `${d} channels (${channels}) cannot be split into ${g} groups (${groups}).`, { [channels]: d, [groups]: g });
+      throw this.error(
+        'group-mismatch',
+        `${d} channels (${channels}) cannot be split into ${g} groups (${groups}).`,
+        { [channels]: d, [groups]: g },
+      );
     }
   }
 
-  error(code: 'shape-mismatch' | 'dtype-unsupported' | 'group-mismatch' | 'argument-invalid', message: string, details: Record<string, unknown> = {}): SsError {
+  error(
+    code: 'shape-mismatch' | 'dtype-unsupported' | 'group-mismatch' | 'argument-invalid',
+    message: string,
+    details: Record<string, unknown> = {},
+  ): SsError {
     return new SsError(code, `${this.#op}: ${message}`, { details: { op: this.#op, ...details } });
   }
 
   #shapeError(name: string, spec: TensorSpec, pattern: readonly (string | number)[], symbol?: string): never {
-    const bound = symbol === undefined ? '' : ` with ${symbol} = ${this.sizes[symbol]} from ${this.#boundBy[symbol]}`;
-    throw this.error('shape-mismatch', `${name} has shape ${show(spec.shape)} where (${pattern.join(', ')})${bound} is wanted.`, {
-      [name]: spec.shape,
-      wanted: pattern,
-      sizes: { ...this.sizes },
-    });
+    const bound =
+      symbol === undefined ? '' : ` with ${symbol} = ${this.sizes[symbol]} from ${this.#boundBy[symbol]}`;
+    throw this.error(
+      'shape-mismatch',
+      `${name} has shape ${show(spec.shape)} where (${pattern.join(', ')})${bound} is wanted.`,
+      {
+        [name]: spec.shape,
+        wanted: pattern,
+        sizes: { ...this.sizes },
+      },
+    );
   }
 }
 
@@ -111,12 +141,19 @@ export class Checker {
  * Cotangents have the shape and dtype of what they belong to.
  * @throws SsError naming the first that has not
  */
-export function checkCotangents(op: OpName, given: Readonly<Record<string, TensorSpec | undefined>>, of: Specs): void {
-  const inputs = Object.fromEntries(Object.entries(given).flatMap(([name, spec]) => (spec ? [[name, spec]] : [])));
+export function checkCotangents(
+  op: OpName,
+  given: Readonly<Record<string, TensorSpec | undefined>>,
+  of: Specs,
+): void {
+  const inputs = Object.fromEntries(
+    Object.entries(given).flatMap(([name, spec]) => (spec ? [[name, spec]] : [])),
+  );
   const check = new Checker(op, inputs);
   for (const name of Object.keys(inputs)) {
     const wanted = of[name];
-    if (wanted === undefined) throw check.error('argument-invalid', `${name} is the cotangent of an output this call does not have.`);
+    if (wanted === undefined)
+      throw check.error('argument-invalid', `${name} is the cotangent of an output this call does not have.`);
     check.shape(name, wanted.shape);
     check.dtype(name, [wanted.dtype]);
   }
@@ -124,7 +161,9 @@ export function checkCotangents(op: OpName, given: Readonly<Record<string, Tenso
 
 /** A dense output `dX` of the shape and dtype of every input X. */
 export function gradientsOf(inputs: Specs): Specs {
-  return Object.fromEntries(Object.entries(inputs).map(([name, { dtype, shape }]) => [`d${name}`, dense(dtype, shape)]));
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, shape }]) => [`d${name}`, dense(dtype, shape)]),
+  );
 }
 
 /** A dense tensor spec. */
@@ -139,12 +178,22 @@ export function channelsLast(dtype: DType, shape: readonly [number, number, numb
 }
 
 /** Throws unless an option is absent or what `wanted` says. */
-export function checkOption(op: OpName, options: Readonly<Record<string, unknown>>, name: string, wanted: string, ok: (value: unknown) => boolean): void {
+export function checkOption(
+  op: OpName,
+  options: Readonly<Record<string, unknown>>,
+  name: string,
+  wanted: string,
+  ok: (value: unknown) => boolean,
+): void {
   const value = options[name];
   if (value === undefined || ok(value)) return;
-  throw new SsError('argument-invalid', `${op}: ${name} is ${JSON.stringify(value) ?? String(value)} where ${wanted} is wanted.`, {
-    details: { op, [name]: value },
-  });
+  throw new SsError(
+    'argument-invalid',
+    `${op}: ${name} is ${JSON.stringify(value) ?? String(value)} where ${wanted} is wanted.`,
+    {
+      details: { op, [name]: value },
+    },
+  );
 }
 
 export function isFlag(value: unknown): boolean {

@@ -29,7 +29,13 @@ export const embedding: OpDefinition = {
     check.shape('weight', ['V', 'K']);
     check.float('weight');
     check.positive('V', 'K');
-    checkOption('embedding', options, 'dtype', 'a floating-point dtype', (value) => isDType(value) && isFloat(value));
+    checkOption(
+      'embedding',
+      options,
+      'dtype',
+      'a floating-point dtype',
+      (value) => isDType(value) && isFloat(value),
+    );
     const dtype = (options['dtype'] as DType | undefined) ?? 'f32';
     check.sizes['R'] = elementCount(ids.shape);
     return { outputs: { y: dense(dtype, [...ids.shape, check.sizes['K']!]) }, inout: [], sizes: check.sizes };
@@ -39,6 +45,9 @@ export const embedding: OpDefinition = {
 
   example(dtype, shape) {
     const K = shape.at(-1) ?? 1;
-    return { inputs: { ids: dense('i32', shape.slice(0, -1)), weight: dense(dtype, [1024, K]) }, options: {} };
+    return {
+      inputs: { ids: dense('i32', shape.slice(0, -1)), weight: dense(dtype, [1024, K]) },
+      options: {},
+    };
   },
 };

@@ -41,6 +41,9 @@ export const linear: OpDefinition = {
 
   example(dtype, shape) {
     const K = shape.at(-1) ?? 1;
-    return { inputs: { x: dense(dtype, shape.length === 0 ? [1] : shape), weight: dense(dtype, [K, K]) }, options: {} };
+    return {
+      inputs: { x: dense(dtype, shape.length === 0 ? [1] : shape), weight: dense(dtype, [K, K]) },
+      options: {},
+    };
   },
 };

@@ -64,7 +64,11 @@ export const crossEntropy: OpDefinition = {
     check.shape('targets', ['R']);
     check.dtype('targets', ['i32']);
     check.positive('V');
-    return { outputs: { loss: dense(wide(logits.dtype), [check.sizes['R']!]) }, inout: [], sizes: check.sizes };
+    return {
+      outputs: { loss: dense(wide(logits.dtype), [check.sizes['R']!]) },
+      inout: [],
+      sizes: check.sizes,
+    };
   },
   tolerance: (dtype) => {
     const base = pointwiseTolerance(dtype);
@@ -99,12 +103,22 @@ export const sample: OpDefinition = {
     check.dtype('recentIds', ['i32']);
     const number = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v);
     checkOption('sample', options, 'temperature', 'a number of at least 0', (v) => number(v) && v >= 0);
-    checkOption('sample', options, 'topK', 'an integer of at least 0', (v) => Number.isInteger(v) && (v as number) >= 0);
+    checkOption(
+      'sample',
+      options,
+      'topK',
+      'an integer of at least 0',
+      (v) => Number.isInteger(v) && (v as number) >= 0,
+    );
     checkOption('sample', options, 'topP', 'a number in (0, 1]', (v) => number(v) && v > 0 && v <= 1);
     checkOption('sample', options, 'minP', 'a number in [0, 1)', (v) => number(v) && v >= 0 && v < 1);
     checkOption('sample', options, 'repetitionPenalty', 'a number above 0', (v) => number(v) && v > 0);
     const R = check.sizes['R']!;
-    return { outputs: { ids: dense('i32', [R]), logProbs: dense('f32', [R]) }, inout: [], sizes: check.sizes };
+    return {
+      outputs: { ids: dense('i32', [R]), logProbs: dense('f32', [R]) },
+      inout: [],
+      sizes: check.sizes,
+    };
   },
   tolerance: (_dtype, output) => (output === 'ids' ? exactTolerance() : { rtol: 1e-5, atol: 1e-5 }),
   example: (dtype, shape) => rows(dtype, shape, (r) => ({ uniform: dense('f32', [r]) })),
@@ -116,7 +130,13 @@ function checkLogits(op: OpName, inputs: Parameters<OpDefinition['infer']>[0], o
   check.float('logits');
   check.positive('V');
   const V = check.sizes['V']!;
-  checkOption(op, options, 'vocabulary', `an integer from 1 to ${V}`, (v) => Number.isInteger(v) && (v as number) >= 1 && (v as number) <= V);
+  checkOption(
+    op,
+    options,
+    'vocabulary',
+    `an integer from 1 to ${V}`,
+    (v) => Number.isInteger(v) && (v as number) >= 1 && (v as number) <= V,
+  );
   return check;
 }
 

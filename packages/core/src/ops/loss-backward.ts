@@ -39,7 +39,10 @@ export const crossEntropyBackward: OpDefinition = {
   tolerance: crossEntropy.tolerance,
   example(dtype, shape) {
     const { inputs, options } = crossEntropy.example(dtype, shape);
-    return { inputs: { ...inputs, dloss: dense(dtype === 'f64' ? 'f64' : 'f32', inputs['targets']!.shape) }, options };
+    return {
+      inputs: { ...inputs, dloss: dense(dtype === 'f64' ? 'f64' : 'f32', inputs['targets']!.shape) },
+      options,
+    };
   },
 };
 
@@ -55,12 +58,23 @@ export const embeddingBackward: OpDefinition = {
     check.shape('dy', [...ids!.shape, 'K']);
     check.positive('K');
     const { rows } = options;
-    if (rows === undefined) throw check.error('argument-invalid', 'rows, the extent V of the weight, must be given.');
-    checkOption('embeddingBackward', options, 'rows', 'a positive integer', (v) => Number.isInteger(v) && (v as number) > 0);
+    if (rows === undefined)
+      throw check.error('argument-invalid', 'rows, the extent V of the weight, must be given.');
+    checkOption(
+      'embeddingBackward',
+      options,
+      'rows',
+      'a positive integer',
+      (v) => Number.isInteger(v) && (v as number) > 0,
+    );
     const K = check.sizes['K']!;
     const wide = dy!.dtype === 'f64' ? 'f64' : 'f32';
     const R = ids!.shape.reduce((a, b) => a * b, 1);
-    return { outputs: { dweight: dense(wide, [rows as number, K]) }, inout: [], sizes: { K, V: rows as number, R } };
+    return {
+      outputs: { dweight: dense(wide, [rows as number, K]) },
+      inout: [],
+      sizes: { K, V: rows as number, R },
+    };
   },
   tolerance: (dtype, _output, sizes) => dotTolerance(dtype === 'f64' ? 'f64' : 'f32', { K: sizes['R'] ?? 1 }),
   example(dtype, shape) {

@@ -30,7 +30,11 @@ export const rmsNormBackward: OpDefinition = {
   infer(inputs, options) {
     const { dy, dsum, ...forward } = inputs;
     const { sizes, outputs } = rmsNorm.infer(forward, options);
-    checkCotangents('rmsNormBackward', { dy, dsum }, { dy: outputs['y']!, ...(outputs['sum'] && { dsum: outputs['sum'] }) });
+    checkCotangents(
+      'rmsNormBackward',
+      { dy, dsum },
+      { dy: outputs['y']!, ...(outputs['sum'] && { dsum: outputs['sum'] }) },
+    );
     return { outputs: gradientsOf(forward), inout: [], sizes };
   },
 

@@ -51,8 +51,20 @@ export const rmsNorm: OpDefinition = {
     check.sameDType('x', 'gate');
     check.dtype('residual', [x.dtype, 'f32']);
     check.positive('K');
-    checkOption('rmsNorm', options, 'eps', 'a positive number', (v) => typeof v === 'number' && v > 0 && Number.isFinite(v));
-    checkOption('rmsNorm', options, 'groups', 'a positive integer', (v) => Number.isInteger(v) && (v as number) > 0);
+    checkOption(
+      'rmsNorm',
+      options,
+      'eps',
+      'a positive number',
+      (v) => typeof v === 'number' && v > 0 && Number.isFinite(v),
+    );
+    checkOption(
+      'rmsNorm',
+      options,
+      'groups',
+      'a positive integer',
+      (v) => Number.isInteger(v) && (v as number) > 0,
+    );
     check.sizes['G'] = (options['groups'] as number | undefined) ?? 1;
     check.groups('K', 'G');
     check.sizes['R'] = rows.reduce((a, b) => a * b, 1);
@@ -66,7 +78,9 @@ export const rmsNorm: OpDefinition = {
 
   tolerance(dtype, _output, sizes) {
     const base = pointwiseTolerance(dtype);
-    return dtype === 'f64' ? base : { rtol: base.rtol + Math.sqrt(sizes['K'] ?? 1) * 2 ** -24, atol: base.atol };
+    return dtype === 'f64'
+      ? base
+      : { rtol: base.rtol + Math.sqrt(sizes['K'] ?? 1) * 2 ** -24, atol: base.atol };
   },
 
   example(dtype, shape) {

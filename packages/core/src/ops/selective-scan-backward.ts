@@ -47,7 +47,11 @@ export const selectiveScanBackward: OpDefinition = {
   infer(inputs, options) {
     const { dy, dfinalState, ...forward } = inputs;
     const { sizes, outputs } = selectiveScan.infer(forward, { ...options, finalState: true });
-    checkCotangents('selectiveScanBackward', { dy, dfinalState }, { dy: outputs['y']!, dfinalState: outputs['finalState']! });
+    checkCotangents(
+      'selectiveScanBackward',
+      { dy, dfinalState },
+      { dy: outputs['y']!, dfinalState: outputs['finalState']! },
+    );
     const { initialState, cuSeqlens: _, stateIndices: __, ...others } = forward;
     const [rows, D, N] = initialState?.shape ?? [];
     return {

@@ -83,15 +83,21 @@ export const selectiveScan: OpDefinition = {
       check.shape(name, [slots, 'D', 'N']);
       check.dtype(name, [stateDType]);
     }
-    for (const name of ['softplus', 'finalState', 'reverse']) checkOption('selectiveScan', options, name, 'a boolean', isFlag);
+    for (const name of ['softplus', 'finalState', 'reverse'])
+      checkOption('selectiveScan', options, name, 'a boolean', isFlag);
     if (inputs['state'] && (inputs['initialState'] || options['finalState'])) {
-      throw check.error('argument-invalid', 'state already is the initial and the final state; give it alone.');
+      throw check.error(
+        'argument-invalid',
+        'state already is the initial and the final state; give it alone.',
+      );
     }
     const { B, L, D, N } = check.sizes as { B: number; L: number; D: number; N: number };
     return {
       outputs: {
         y: dense(u.dtype, [B, L, D]),
-        ...(options['finalState'] === true && { finalState: channelsLast(stateDType, [check.sizes[rows]!, D, N]) }),
+        ...(options['finalState'] === true && {
+          finalState: channelsLast(stateDType, [check.sizes[rows]!, D, N]),
+        }),
       },
       inout: inputs['state'] ? ['state'] : [],
       sizes: check.sizes,
@@ -105,6 +111,9 @@ export const selectiveScan: OpDefinition = {
     const wide = dtype === 'f64' ? 'f64' : 'f32';
     const bld = dense(dtype, [B, L, D]);
     const bln = dense(dtype, [B, L, 16]);
-    return { inputs: { u: bld, delta: bld, A: dense(wide, [D, 16]), B: bln, C: bln }, options: { softplus: true } };
+    return {
+      inputs: { u: bld, delta: bld, A: dense(wide, [D, 16]), B: bln, C: bln },
+      options: { softplus: true },
+    };
   },
 };

@@ -72,6 +72,9 @@ export const selectiveStateUpdate: OpDefinition = {
     const wide = dtype === 'f64' ? 'f64' : 'f32';
     const bd = dense(dtype, [B, D]);
     const bn = dense(dtype, [B, 16]);
-    return { inputs: { state: dense(wide, [B, D, 16]), x: bd, dt: bd, A: dense(wide, [D, 16]), B: bn, C: bn }, options: {} };
+    return {
+      inputs: { state: dense(wide, [B, D, 16]), x: bd, dt: bd, A: dense(wide, [D, 16]), B: bn, C: bn },
+      options: {},
+    };
   },
 };

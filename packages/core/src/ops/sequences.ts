@@ -20,7 +20,10 @@ export interface SequenceArgs {
 export const sequenceInputs = ['cuSeqlens', 'stateIndices'] as const;
 
 /** Symbols of the sequence axis of states: returned ones have `rows`, given ones `slots`. */
-export function checkSequences(check: Checker, inputs: Specs): { readonly rows: 'B' | 'S'; readonly slots: string } {
+export function checkSequences(
+  check: Checker,
+  inputs: Specs,
+): { readonly rows: 'B' | 'S'; readonly slots: string } {
   let rows: 'B' | 'S' = 'B';
   if (inputs['cuSeqlens']) {
     rows = 'S';
@@ -28,12 +31,18 @@ export function checkSequences(check: Checker, inputs: Specs): { readonly rows: 
     check.shape('cuSeqlens', ['S + 1']);
     check.sizes['S'] = check.sizes['S + 1']! - 1;
     delete check.sizes['S + 1'];
-    if (check.sizes['B'] !== 1) throw check.error('shape-mismatch', `cuSeqlens packs one row, but the batch has ${check.sizes['B']}.`);
-    if (check.sizes['S'] < 1) throw check.error('shape-mismatch', 'cuSeqlens needs at least two entries, the start and the end.');
+    if (check.sizes['B'] !== 1)
+      throw check.error('shape-mismatch', `cuSeqlens packs one row, but the batch has ${check.sizes['B']}.`);
+    if (check.sizes['S'] < 1)
+      throw check.error('shape-mismatch', 'cuSeqlens needs at least two entries, the start and the end.');
   }
   if (inputs['stateIndices'] === undefined) return { rows, slots: rows };
   check.dtype('stateIndices', ['i32']);
   check.shape('stateIndices', [rows]);
-  if (!inputs['state'] && !inputs['initialState']) throw check.error('argument-invalid', 'stateIndices choose rows of state or initialState; neither was given.');
+  if (!inputs['state'] && !inputs['initialState'])
+    throw check.error(
+      'argument-invalid',
+      'stateIndices choose rows of state or initialState; neither was given.',
+    );
   return { rows, slots: 'slots' };
 }

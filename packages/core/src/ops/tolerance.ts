@@ -10,7 +10,12 @@ const stateUpdate: ByDType = { f64: [1e-9, 1e-9], f32: [3e-4, 1e-3], f16: [5e-3,
 /** causal-conv1d, `tests/test_causal_conv1d.py`. */
 const conv: ByDType = { f64: [1e-9, 1e-9], f32: [3e-4, 1e-3], f16: [3e-3, 5e-3], bf16: [1e-2, 5e-2] };
 /** A few roundings of the storage dtype; exp and division included. */
-const pointwise: ByDType = { f64: [1e-12, 1e-12], f32: [2e-6, 2e-6], f16: [2e-3, 1e-4], bf16: [1.6e-2, 1e-3] };
+const pointwise: ByDType = {
+  f64: [1e-12, 1e-12],
+  f32: [2e-6, 2e-6],
+  f16: [2e-3, 1e-4],
+  bf16: [1.6e-2, 1e-3],
+};
 const exact: Tolerance = { rtol: 0, atol: 0 };
 
 function from(table: ByDType, dtype: DType): Tolerance {
@@ -35,10 +40,14 @@ export function scanGradientTolerance(dtype: DType, output: string): Tolerance {
     case 'ddelta':
       return scaled(5, 10);
     case 'dA':
-      return dtype === 'f64' ? scaled(10, 10) : { rtol: Math.max(1e-3, base.rtol), atol: Math.max(5e-3, base.atol) };
+      return dtype === 'f64'
+        ? scaled(10, 10)
+        : { rtol: Math.max(1e-3, base.rtol), atol: Math.max(5e-3, base.atol) };
     case 'dD':
     case 'ddeltaBias':
-      return dtype === 'f64' ? scaled(10, 10) : { rtol: Math.max(1e-3, base.rtol), atol: Math.max(1e-3, base.atol) };
+      return dtype === 'f64'
+        ? scaled(10, 10)
+        : { rtol: Math.max(1e-3, base.rtol), atol: Math.max(1e-3, base.atol) };
     default:
       return base;
   }

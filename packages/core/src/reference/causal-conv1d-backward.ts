@@ -28,7 +28,8 @@ export function causalConv1dBackward(call: BoundCall<Uint8Array>): void {
   for (const { index, row, first, length, slot } of sequences(call)) {
     if (slot < 0) continue;
     for (let d = 0; d < D; d++) {
-      const at = (step: number): number => (row * L + first + (options['reverse'] ? length - 1 - step : step)) * D + d;
+      const at = (step: number): number =>
+        (row * L + first + (options['reverse'] ? length - 1 - step : step)) * D + d;
       const stateAt = (state: number, column: number): number => (state * before + column) * D + d;
       for (let k = 0; k < before; k++) padded[k] = initial ? initial[stateAt(slot, k)]! : 0;
       for (let t = 0; t < length; t++) padded[before + t] = x[at(t)]!;

@@ -25,7 +25,8 @@ export function causalConv1d(call: BoundCall<Uint8Array>): void {
 
   for (const { index, row, first, length, slot } of all) {
     if (slot < 0) continue;
-    const at = (step: number): number => (row * L + first + (options['reverse'] ? length - 1 - step : step)) * D;
+    const at = (step: number): number =>
+      (row * L + first + (options['reverse'] ? length - 1 - step : step)) * D;
     const column = (c: number, d: number): number => {
       if (c >= past) return x[at(c - past) + d]!;
       return history ? history[(slot * past + c) * D + d]! : 0;

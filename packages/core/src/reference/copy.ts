@@ -10,7 +10,8 @@ export function copy({ inputs, outputs }: BoundCall<Uint8Array>): void {
   const from = inputs['x']!;
   const to = outputs['y'] ?? inputs['to']!;
   if (from.dtype === to.dtype) move(from, to);
-  else store(to, Array.from<number | bigint, number>(gather(from.buffer, from, from.dtype), caster(to.dtype)));
+  else
+    store(to, Array.from<number | bigint, number>(gather(from.buffer, from, from.dtype), caster(to.dtype)));
 }
 
 function move(from: TensorArg<Uint8Array>, to: TensorArg<Uint8Array>): void {

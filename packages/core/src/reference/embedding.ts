@@ -10,7 +10,10 @@ export function embedding({ inputs, outputs, sizes }: BoundCall<Uint8Array>): vo
   const y = new Float64Array(ids.length * K);
   for (const [r, id] of ids.entries()) {
     if (id < 0 || id >= V) throw new RangeError(`id ${id} at position ${r} is outside a table of ${V} rows`);
-    y.set(values({ ...weight, shape: [K], strides: [stride], offset: weight.offset + id * rowStride }), r * K);
+    y.set(
+      values({ ...weight, shape: [K], strides: [stride], offset: weight.offset + id * rowStride }),
+      r * K,
+    );
   }
   store(outputs['y']!, y);
 }

@@ -30,7 +30,8 @@ export function embeddingBackward({ inputs, outputs, sizes }: BoundCall<Uint8Arr
   const dweight = new Float64Array(V * K);
   for (let r = 0; r < R; r++) {
     const id = ids[r]!;
-    if (id < 0 || id >= V) throw new Error(`Id ${id} at position ${r} is outside the ${V} rows of the embedding.`);
+    if (id < 0 || id >= V)
+      throw new Error(`Id ${id} at position ${r} is outside the ${V} rows of the embedding.`);
     for (let k = 0; k < K; k++) dweight[id * K + k]! += dy[r * K + k]!;
   }
   store(outputs['dweight']!, dweight);

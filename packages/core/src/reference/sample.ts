@@ -18,7 +18,9 @@ export function sample({ inputs, outputs, options, sizes }: BoundCall<Uint8Array
   const logProbs = new Float64Array(R);
   for (let r = 0; r < R; r++) {
     // NaN says nothing about how probable an id is, so it is never drawn.
-    const given = logits.subarray(r * V, r * V + (rules.vocabulary ?? V)).map((l) => (Number.isNaN(l) ? -Infinity : l));
+    const given = logits
+      .subarray(r * V, r * V + (rules.vocabulary ?? V))
+      .map((l) => (Number.isNaN(l) ? -Infinity : l));
     const row = penalised(given, recent.subarray(r * H, (r + 1) * H), rules.repetitionPenalty ?? 1, V);
     ids[r] = draw(row, uniform[r]!, rules);
     logProbs[r] = given[ids[r]!]! - scalar.logSumExp(given);
@@ -37,7 +39,11 @@ function penalised(given: Float64Array, recent: Float64Array, penalty: number, V
   return row;
 }
 
-function draw(row: Float64Array, uniform: number, { temperature = 1, topK = 0, topP = 1, minP = 0 }: Rules): number {
+function draw(
+  row: Float64Array,
+  uniform: number,
+  { temperature = 1, topK = 0, topP = 1, minP = 0 }: Rules,
+): number {
   if (temperature === 0) return largest(row);
   const order = Uint32Array.from(row.keys()).toSorted((a, b) => compare(row[b]!, row[a]!) || a - b);
   let kept = topK > 0 ? order.subarray(0, topK) : order;

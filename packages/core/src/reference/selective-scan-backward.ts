@@ -94,7 +94,11 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
         const count = Math.min(chunk, length - first);
         inside.set(boundaries.subarray((first / chunk) * width, (first / chunk + 1) * width));
         for (let k = 0; k < count; k++) {
-          step(time(first + k), inside.subarray(k * width, (k + 1) * width), inside.subarray((k + 1) * width, (k + 2) * width));
+          step(
+            time(first + k),
+            inside.subarray(k * width, (k + 1) * width),
+            inside.subarray((k + 1) * width, (k + 2) * width),
+          );
         }
         for (let k = count - 1; k >= 0; k--) {
           const t = time(first + k);
@@ -113,7 +117,7 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
             const a = (c * N + n) * parts;
             const bAt = inputMatrix.at(b, t, group, c, n) * parts;
             const cAt = outputMatrix.at(b, t, group, c, n) * parts;
-  if (complex) {
+            if (complex) {
               const [cr, ci] = [outputMatrix.data[cAt]!, outputMatrix.data[cAt + 1]!];
               const [br, bi] = [inputMatrix.data[bAt]!, inputMatrix.data[bAt + 1]!];
               const [ar, ai] = cexp(dt * A[a]!, dt * A[a + 1]!);

@@ -50,7 +50,8 @@ export function selectiveScan(call: BoundCall<Uint8Array>): void {
             const [hr, hi] = [h[2 * n]!, h[2 * n + 1]!];
             h[2 * n] = re * hr - im * hi + dtu * inputMatrix.data[2 * b]!;
             h[2 * n + 1] = re * hi + im * hr + dtu * inputMatrix.data[2 * b + 1]!;
-            sum += 2 * (h[2 * n]! * outputMatrix.data[2 * c]! - h[2 * n + 1]! * outputMatrix.data[2 * c + 1]!);
+            sum +=
+              2 * (h[2 * n]! * outputMatrix.data[2 * c]! - h[2 * n + 1]! * outputMatrix.data[2 * c + 1]!);
           } else {
             h[n] = Math.exp(dt * A[d * N + n]!) * h[n]! + dtu * inputMatrix.data[b]!;
             sum += h[n]! * outputMatrix.data[c]!;
@@ -74,7 +75,10 @@ export function cexp(re: number, im: number): [number, number] {
 }
 
 /** B or C, constant (D, N) or varying (B, L, [G,] N), with the index of element n seen by channel d at (b, t). */
-export function projection(call: BoundCall<Uint8Array>, name: 'B' | 'C'): { data: Float64Array; at(b: number, t: number, g: number, d: number, n: number): number } {
+export function projection(
+  call: BoundCall<Uint8Array>,
+  name: 'B' | 'C',
+): { data: Float64Array; at(b: number, t: number, g: number, d: number, n: number): number } {
   const arg = call.inputs[name]!;
   const { L, N } = call.sizes as { L: number; N: number };
   const data = values(arg);

@@ -27,7 +27,8 @@ export function sequences({ inputs, sizes }: BoundCall<Uint8Array>): Sequence[] 
   if (ends === undefined) {
     return Array.from({ length: B }, (_, row) => ({ index: row, row, first: 0, length: L, slot: slot(row) }));
   }
-  if (ends[0] !== 0 || ends.at(-1) !== L) throw new Error(`cuSeqlens go from ${ends[0]} to ${ends.at(-1)}, not from 0 to ${L}.`);
+  if (ends[0] !== 0 || ends.at(-1) !== L)
+    throw new Error(`cuSeqlens go from ${ends[0]} to ${ends.at(-1)}, not from 0 to ${L}.`);
   return Array.from({ length: ends.length - 1 }, (_, index) => {
     const first = ends[index]!;
     const length = ends[index + 1]! - first;

@@ -32,9 +32,11 @@ export class Decision {
   /** One line: who, and why not the others that come first. */
   get summary(): string {
     const { chosen } = this;
-    if (chosen === undefined) return `no backend: ${this.candidates.map((c) => `${c.id} ${c.status} (${reason(c)})`).join('; ')}`;
+    if (chosen === undefined)
+      return `no backend: ${this.candidates.map((c) => `${c.id} ${c.status} (${reason(c)})`).join('; ')}`;
     const passed = this.candidates.filter((c) => c.status === 'blocked' && c.priority > chosen.priority);
-    const because = passed.length === 0 ? '' : `; not ${passed.map((c) => `${c.id} (${reason(c)})`).join(', ')}`;
+    const because =
+      passed.length === 0 ? '' : `; not ${passed.map((c) => `${c.id} (${reason(c)})`).join(', ')}`;
     const notes = chosen.notes.length === 0 ? '' : ` (${chosen.notes.join(', ')})`;
     return `${chosen.id}${notes}${because}`;
   }
@@ -46,12 +48,17 @@ export class Decision {
   toString(): string {
     const rows = [['backend', 'status', 'why'], ...this.candidates.map((c) => [c.id, c.status, reason(c)])];
     const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-    const lines = rows.map(([id, status, why]) => `${id!.padEnd(widths[0]!)}  ${status!.padEnd(widths[1]!)}  ${why}`.trimEnd());
+    const lines = rows.map(([id, status, why]) =>
+      `${id!.padEnd(widths[0]!)}  ${status!.padEnd(widths[1]!)}  ${why}`.trimEnd(),
+    );
     return [this.question, ...lines].join('\n');
   }
 }
 
 function reason({ blockers, notes }: Candidate): string {
-  if (blockers.length > 0) return blockers.map(({ message, fix }) => (fix === undefined ? message : `${message} (${fix})`)).join('; ');
+  if (blockers.length > 0)
+    return blockers
+      .map(({ message, fix }) => (fix === undefined ? message : `${message} (${fix})`))
+      .join('; ');
   return notes.join(', ');
 }

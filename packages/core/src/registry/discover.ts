@@ -9,7 +9,9 @@ interface KnownBackend {
 }
 
 /** Backends that a program in Node finds when they are installed, without naming them. */
-export const knownBackends: readonly KnownBackend[] = [{ id: 'wasm', package: '@ss/wasm', factory: 'wasm', priority: 100 }];
+export const knownBackends: readonly KnownBackend[] = [
+  { id: 'wasm', package: '@ss/wasm', factory: 'wasm', priority: 100 },
+];
 
 interface NodeModule {
   createRequire(from: string): { resolve(specifier: string): string };
@@ -21,7 +23,9 @@ interface NodeUrl {
 /** A registration that imports the package when it is chosen, and says so when it is not installed. */
 export function installed(known: KnownBackend): BackendRegistration {
   const registration = async (): Promise<BackendRegistration> => {
-    const module = (await import(/* @vite-ignore */ /* webpackIgnore: true */ resolve(known.package)!)) as Record<string, () => BackendRegistration>;
+    const module = (await import(
+      /* @vite-ignore */ /* webpackIgnore: true */ resolve(known.package)!
+    )) as Record<string, () => BackendRegistration>;
     return module[known.factory]!();
   };
   return {
@@ -66,8 +70,12 @@ function resolve(name: string): string | undefined {
   return undefined;
 }
 
-function nodeModules(): { module: NodeModule; url: NodeUrl; cwd: string; program: string | undefined } | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?(id: string): unknown; cwd?(): string; argv?: string[] } };
+function nodeModules():
+  | { module: NodeModule; url: NodeUrl; cwd: string; program: string | undefined }
+  | undefined {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?(id: string): unknown; cwd?(): string; argv?: string[] };
+  };
   const module = process?.getBuiltinModule?.('node:module') as NodeModule | undefined;
   const url = process?.getBuiltinModule?.('node:url') as NodeUrl | undefined;
   if (!module?.createRequire || !url?.pathToFileURL || !process?.cwd) return undefined;

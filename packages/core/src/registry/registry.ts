@@ -57,14 +57,20 @@ export class BackendRegistry {
   register(registration: BackendRegistration): this {
     const { id, apiVersion } = registration;
     if (apiVersion !== backendApiVersion) {
-      throw new SsError('backend-version', `Backend ${id} is written for version ${apiVersion} of the backend contract; this @ss/core has version ${backendApiVersion}.`, {
-        hint: 'Install versions of @ss/core and the backend that belong together.',
-        details: { id, apiVersion, backendApiVersion },
-      });
+      throw new SsError(
+        'backend-version',
+        `Backend ${id} is written for version ${apiVersion} of the backend contract; this @ss/core has version ${backendApiVersion}.`,
+        {
+          hint: 'Install versions of @ss/core and the backend that belong together.',
+          details: { id, apiVersion, backendApiVersion },
+        },
+      );
     }
     const existing = this.#entries.get(id);
     if (existing && existing.registration !== registration) {
-      throw new SsError('backend-duplicate', `A backend with the id ${id} is registered already.`, { details: { id } });
+      throw new SsError('backend-duplicate', `A backend with the id ${id} is registered already.`, {
+        details: { id },
+      });
     }
     this.#entries.set(id, existing ?? { registration });
     return this;
@@ -82,7 +88,11 @@ export class BackendRegistry {
     const environment = readEnvironment();
     reportUnknown(environment.unknown);
     const require = request.require ?? environment.backend;
-    const wanted: SelectRequest = { ...request, require, fallback: request.fallback ?? (require === undefined ? 'backend' : 'none') };
+    const wanted: SelectRequest = {
+      ...request,
+      require,
+      fallback: request.fallback ?? (require === undefined ? 'backend' : 'none'),
+    };
     const loaded: Backend[] = [];
     const statuses = new Map<string, CandidateStatus>();
     const missing = new Map<string, Blocker>();
@@ -103,7 +113,12 @@ export class BackendRegistry {
           statuses.set(id, !backend || lacks ? 'blocked' : loaded.length === 1 ? 'chosen' : 'fallback');
         }
       }
-      const decision = this.#decision(question(wanted), wanted, (entry) => statuses.get(entry.registration.id)!, missing);
+      const decision = this.#decision(
+        question(wanted),
+        wanted,
+        (entry) => statuses.get(entry.registration.id)!,
+        missing,
+      );
       if (environment.log !== 'silent') console.error(String(decision));
       const [chosen, ...fallbacks] = loaded;
       if (chosen === undefined) throw unavailable(decision, require, this.ids);
@@ -137,7 +152,10 @@ export class BackendRegistry {
     const call = op && exampleCall(op, dtype, shape);
     const blocked = new Map<string, Blocker>();
     let chosen = false;
-    const asked = op === undefined ? 'Which backend would be used?' : `Which backend would run ${op} on ${dtype} ${show(shape)}?`;
+    const asked =
+      op === undefined
+        ? 'Which backend would be used?'
+        : `Which backend would run ${op} on ${dtype} ${show(shape)}?`;
     return this.#decision(
       asked,
       {},
@@ -159,7 +177,13 @@ export class BackendRegistry {
     );
   }
 
-  #decision(asked: string, request: SelectRequest, status: (entry: Entry) => CandidateStatus, blocked: ReadonlyMap<string, Blocker>, call?: OpCall): Decision {
+  #decision(
+    asked: string,
+    request: SelectRequest,
+    status: (entry: Entry) => CandidateStatus,
+    blocked: ReadonlyMap<string, Blocker>,
+    call?: OpCall,
+  ): Decision {
     return new Decision(
       asked,
       this.#ordered(request).map((entry): Candidate => {
@@ -167,7 +191,8 @@ export class BackendRegistry {
         const what = status(entry);
         const blocker = blocked.get(id) ?? entry.failure;
         const probed = entry.probe?.available === false ? entry.probe.blockers : [];
-        const assessment = call && entry.backend && what !== 'blocked' ? assess(entry.backend, call) : undefined;
+        const assessment =
+          call && entry.backend && what !== 'blocked' ? assess(entry.backend, call) : undefined;
         return {
           id,
           priority,
@@ -198,7 +223,11 @@ export class BackendRegistry {
     } catch (error) {
       if (SsError.is(error, 'aborted')) throw error;
       const message = error instanceof Error ? error.message : String(error);
-      entry.failure = { code: SsError.is(error) ? error.code : 'load-failed', message, origin: 'environment' };
+      entry.failure = {
+        code: SsError.is(error) ? error.code : 'load-failed',
+        message,
+        origin: 'environment',
+      };
       if (tracing()) trace({ type: 'backend', backend: id, what: 'failed', message });
       return undefined;
     }
@@ -206,8 +235,11 @@ export class BackendRegistry {
 
   #ordered({ prefer }: SelectRequest): Entry[] {
     const first = typeof prefer === 'string' ? [prefer] : (prefer ?? []);
-    const rank = ({ registration: { id } }: Entry): number => (first.includes(id) ? first.indexOf(id) : first.length);
-    return [...this.#entries.values()].toSorted((a, b) => rank(a) - rank(b) || b.registration.priority - a.registration.priority);
+    const rank = ({ registration: { id } }: Entry): number =>
+      first.includes(id) ? first.indexOf(id) : first.length;
+    return [...this.#entries.values()].toSorted(
+      (a, b) => rank(a) - rank(b) || b.registration.priority - a.registration.priority,
+    );
   }
 
   #excluded(id: string, { require, exclude, prefer }: SelectRequest): boolean {
@@ -255,7 +287,9 @@ function exampleCall(op: OpName, dtype: DType, shape: Shape): OpCall {
 
 function describeDevice({ backend }: Entry): string[] {
   if (!backend) return [];
-  const facts = Object.entries(backend.device.facts).map(([name, value]) => (value === true ? name : `${name} ${value}`));
+  const facts = Object.entries(backend.device.facts).map(([name, value]) =>
+    value === true ? name : `${name} ${value}`,
+  );
   return [backend.device.name, ...facts];
 }
 
@@ -271,7 +305,9 @@ function question({ require, prefer, exclude, fallback }: SelectRequest): string
 
 function unavailable(decision: Decision, require: string | undefined, ids: readonly string[]): SsError {
   const unknown = require !== undefined && !ids.includes(require);
-  const message = unknown ? `There is no backend ${require}; registered are ${ids.join(', ')}.` : `No backend can be used.\n${decision}`;
+  const message = unknown
+    ? `There is no backend ${require}; registered are ${ids.join(', ')}.`
+    : `No backend can be used.\n${decision}`;
   return new SsError('backend-unavailable', message, { details: { decision } });
 }
 
