@@ -2,6 +2,7 @@ import type { Assessment, Backend, Blocker, OpCall, Plan } from '../backend.ts';
 import { SsError } from '../errors.ts';
 import { elementCount } from '../shape.ts';
 import { dtypes } from '../dtype.ts';
+import { assess } from './assess.ts';
 import { describeCall } from './bind.ts';
 import type { TensorArgs } from './bind.ts';
 
@@ -35,13 +36,6 @@ export function route(call: OpCall, home: Backend, fallbacks: readonly Backend[]
         : 'Register a backend that has it.'),
     details: { op: call.op, refused },
   });
-}
-
-/** A backend's answer, with the ops it does not have at all turned into a blocker. */
-export function assess(backend: Backend, call: OpCall): Assessment {
-  if (backend.ops.includes(call.op)) return backend.assess(call);
-  const message = `${backend.id} has no ${call.op}`;
-  return { ok: false, blockers: [{ code: 'op-missing', message, origin: 'request' }] };
 }
 
 function assessAway(backend: Backend, call: OpCall): Assessment {

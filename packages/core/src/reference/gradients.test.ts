@@ -162,7 +162,7 @@ test.each(Object.entries(cases))(
     expect(Object.keys(gradients).toSorted()).toEqual(
       Object.keys(inputs)
         .map((name) => `d${name}`)
-        .sort(),
+        .toSorted(),
     );
     for (const [name, data] of Object.entries(values)) {
       const analytic = await gradients[`d${name}`]!.read();

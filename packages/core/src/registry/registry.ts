@@ -1,45 +1,20 @@
 import { backendApiVersion } from '../backend.ts';
 import type { Backend, BackendRegistration, Blocker, OpCall, Probe } from '../backend.ts';
 import type { DType } from '../dtype.ts';
-import { assess } from '../engine/dispatch.ts';
-import { Engine } from '../engine/engine.ts';
+import { assess } from '../engine/assess.ts';
+import type { Engine } from '../engine/engine.ts';
 import { readEnvironment } from '../environment.ts';
 import { SsError, abortedError, throwIfAborted } from '../errors.ts';
-import { inferenceOps, ops } from '../ops/index.ts';
-import type { OpName } from '../ops/op.ts';
+import type { OpDefinition } from '../ops/op.ts';
 import type { Shape } from '../shape.ts';
 import { show } from '../shape.ts';
 import { trace, tracing } from '../trace.ts';
 import { Decision } from './decision.ts';
 import type { Candidate, CandidateStatus } from './decision.ts';
 import { installed, knownBackends } from './discover.ts';
+import { describeDevice, lacking, question, unavailable } from './reasons.ts';
 import { reference } from './reference.ts';
-
-export interface SelectRequest {
-  /** Ids to try first, in this order; others may still be chosen. */
-  readonly prefer?: string | readonly string[] | undefined;
-  /** The only id allowed. */
-  readonly require?: string | undefined;
-  /** Ids never to use. */
-  readonly exclude?: readonly string[] | undefined;
-  /**
-   * `backend` (default): the best backend that has every op. `op`: the best that has any, and others run
-   * what it refuses. `none` (default when `require` or SS_BACKEND names one): that backend or an error.
-   */
-  readonly fallback?: 'none' | 'backend' | 'op' | undefined;
-  /** The ops that will be called; default all that inference takes. */
-  readonly ops?: readonly OpName[] | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** A call in short, to ask who would run it. */
-export interface ExplainQuery {
-  readonly op?: OpName | undefined;
-  /** Of the op's main tensor; default f32. */
-  readonly dtype?: DType | undefined;
-  /** Of the op's main tensor, such as (B, L, D) of u. */
-  readonly shape?: Shape | undefined;
-}
+import type { ExplainQuery, SelectRequest } from './request.ts';
 
 interface Entry {
   readonly registration: BackendRegistration;
@@ -49,8 +24,12 @@ interface Entry {
   failure?: Blocker | undefined;
 }
 
+type EngineModule = typeof import('../engine/index.ts');
+
 /** The backends a program may use, which of them it gets, and why. */
 export class BackendRegistry {
+  /** Comes with the first backend: a page that only asks what there is needs neither. */
+  #engine: EngineModule | undefined;
   readonly #entries = new Map<string, Entry>();
 
   /** @throws SsError `backend-version`, `backend-duplicate` */
@@ -104,7 +83,8 @@ export class BackendRegistry {
         else if (loaded.length > 0 && wanted.fallback !== 'op') statuses.set(id, 'outranked');
         else {
           const backend = await this.#load(entry, request.signal);
-          const lacks = backend && wanted.fallback === 'backend' ? lacking(backend, wanted.ops) : undefined;
+          const needed = wanted.ops ?? this.#engine?.inferenceOps ?? [];
+          const lacks = backend && wanted.fallback === 'backend' ? lacking(backend, needed) : undefined;
           if (lacks) {
             missing.set(id, lacks);
             await backend!.dispose();
@@ -122,7 +102,7 @@ export class BackendRegistry {
       if (environment.log !== 'silent') console.error(String(decision));
       const [chosen, ...fallbacks] = loaded;
       if (chosen === undefined) throw unavailable(decision, require, this.ids);
-      return new Engine(chosen, { fallbacks, decision });
+      return new this.#engine!.Engine(chosen, { fallbacks, decision });
     } catch (error) {
       for (const backend of loaded) await backend.dispose();
       throw error;
@@ -149,7 +129,7 @@ export class BackendRegistry {
 
   #explain(query: ExplainQuery): Decision {
     const { op, dtype = 'f32', shape = [1, 64, 16] } = query;
-    const call = op && exampleCall(op, dtype, shape);
+    const call = op && this.#engine && exampleCall(this.#engine.ops[op], dtype, shape);
     const blocked = new Map<string, Blocker>();
     let chosen = false;
     const asked =
@@ -198,7 +178,8 @@ export class BackendRegistry {
           priority,
           status: what,
           blockers: what !== 'blocked' ? [] : blocker ? [blocker] : probed,
-          notes: what === 'chosen' || what === 'fallback' ? describeDevice(entry) : [],
+          notes:
+            entry.backend && (what === 'chosen' || what === 'fallback') ? describeDevice(entry.backend) : [],
           ...(assessment?.ok && { plan: assessment }),
         };
       }),
@@ -212,6 +193,7 @@ export class BackendRegistry {
       entry.probe = await entry.registration.probe();
       if (!entry.probe.available) return undefined;
       throwIfAborted(signal, `loading ${id}`);
+      this.#engine ??= await import('../engine/index.ts');
       const backend = await entry.registration.load({ signal });
       if (signal?.aborted) {
         await backend.dispose();
@@ -268,47 +250,9 @@ export function defaultRegistry(): BackendRegistry {
   return (global[shared] ??= createRegistry());
 }
 
-function lacking(backend: Backend, needed: readonly OpName[] = inferenceOps): Blocker | undefined {
-  const lacks = needed.filter((op) => !backend.ops.includes(op));
-  if (lacks.length === 0) return undefined;
-  return {
-    code: 'op-missing',
-    message: `it lacks ${lacks.join(', ')}`,
-    origin: 'request',
-    fix: "select({ fallback: 'op' }) lets other backends run what it lacks",
-  };
-}
-
-function exampleCall(op: OpName, dtype: DType, shape: Shape): OpCall {
-  const definition = ops[op];
+function exampleCall(definition: OpDefinition, dtype: DType, shape: Shape): OpCall {
   const { inputs, options } = definition.example(dtype, shape);
-  return { op, inputs, options, ...definition.infer(inputs, options) };
-}
-
-function describeDevice({ backend }: Entry): string[] {
-  if (!backend) return [];
-  const facts = Object.entries(backend.device.facts).map(([name, value]) =>
-    value === true ? name : `${name} ${value}`,
-  );
-  return [backend.device.name, ...facts];
-}
-
-function question({ require, prefer, exclude, fallback }: SelectRequest): string {
-  const parts = [
-    require !== undefined && `require ${require}`,
-    prefer !== undefined && `prefer ${[prefer].flat().join(', ')}`,
-    exclude !== undefined && `exclude ${exclude.join(', ')}`,
-    `fallback ${fallback}`,
-  ];
-  return `Backend selection (${parts.filter(Boolean).join('; ')})`;
-}
-
-function unavailable(decision: Decision, require: string | undefined, ids: readonly string[]): SsError {
-  const unknown = require !== undefined && !ids.includes(require);
-  const message = unknown
-    ? `There is no backend ${require}; registered are ${ids.join(', ')}.`
-    : `No backend can be used.\n${decision}`;
-  return new SsError('backend-unavailable', message, { details: { decision } });
+  return { op: definition.name, inputs, options, ...definition.infer(inputs, options) };
 }
 
 let reported = false;

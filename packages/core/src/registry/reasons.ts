@@ -1,0 +1,48 @@
+import type { Backend, Blocker } from '../backend.ts';
+import { SsError } from '../errors.ts';
+import type { OpName } from '../ops/op.ts';
+import type { Decision } from './decision.ts';
+import type { SelectRequest } from './request.ts';
+
+/** The ops a backend would have to have, as a blocker. */
+export function lacking(backend: Backend, needed: readonly OpName[]): Blocker | undefined {
+  const lacks = needed.filter((op) => !backend.ops.includes(op));
+  if (lacks.length === 0) return undefined;
+  return {
+    code: 'op-missing',
+    message: `it lacks ${lacks.join(', ')}`,
+    origin: 'request',
+    fix: "select({ fallback: 'op' }) lets other backends run what it lacks",
+  };
+}
+
+/** A device in words: its name, then its facts. */
+export function describeDevice({ device }: Backend): string[] {
+  const facts = Object.entries(device.facts).map(([name, value]) =>
+    value === true ? name : `${name} ${value}`,
+  );
+  return [device.name, ...facts];
+}
+
+/** A request in words. */
+export function question({ require, prefer, exclude, fallback }: SelectRequest): string {
+  const parts = [
+    require !== undefined && `require ${require}`,
+    prefer !== undefined && `prefer ${[prefer].flat().join(', ')}`,
+    exclude !== undefined && `exclude ${exclude.join(', ')}`,
+    `fallback ${fallback}`,
+  ];
+  return `Backend selection (${parts.filter(Boolean).join('; ')})`;
+}
+
+export function unavailable(
+  decision: Decision,
+  require: string | undefined,
+  ids: readonly string[],
+): SsError<'backend-unavailable'> {
+  const unknown = require !== undefined && !ids.includes(require);
+  const message = unknown
+    ? `There is no backend ${require}; registered are ${ids.join(', ')}.`
+    : `No backend can be used.\n${decision}`;
+  return new SsError('backend-unavailable', message, { details: { decision } });
+}
