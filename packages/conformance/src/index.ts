@@ -1,1 +1,6 @@
-export {};
+export type { KnownDeviation } from './known.ts';
+export { formatReport } from './report.ts';
+export type { CaseResult, CaseStatus, ConformanceReport, OpCounts, SkippedCases, Tier } from './report.ts';
+export { runConformance } from './run.ts';
+export type { ConformanceOptions } from './run.ts';
+export type { Subject } from './session.ts';
