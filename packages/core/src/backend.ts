@@ -91,6 +91,7 @@ export interface MemoryInfo {
 export interface PreparedCalls {
   /** As {@link Backend.submit} for the whole list. */
   submit(): void | Promise<void>;
+  /** In the order of the calls, as `free`: runs submitted before it finish. */
   dispose(): void;
 }
 

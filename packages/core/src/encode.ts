@@ -26,7 +26,7 @@ export function accessor(bytes: Uint8Array, dtype: DType): Accessor {
       return narrow(new Uint16Array(...at), fromBf16, toBf16);
     case 'i64': {
       const view = new BigInt64Array(...at);
-      return { length, get: (i) => Number(view[i]), set: (i, v) => void (view[i] = BigInt(v)) };
+      return { length, get: (i) => Number(view[i]), set: (i, v) => void (view[i] = toBigInt(v)) };
     }
     default: {
       const view = typedArray(component, at);
@@ -41,7 +41,7 @@ export function encode(values: ArrayLike<number> | ArrayLike<bigint>, dtype: DTy
   const bytes = new Uint8Array(values.length * dtypes[component].bytes);
   if (component === 'i64') {
     const view = new BigInt64Array(bytes.buffer);
-    for (let i = 0; i < values.length; i++) view[i] = BigInt(values[i]!);
+    for (let i = 0; i < values.length; i++) view[i] = toBigInt(values[i]!);
     return bytes;
   }
   if (component === 'f16' || component === 'bf16') {
@@ -50,7 +50,8 @@ export function encode(values: ArrayLike<number> | ArrayLike<bigint>, dtype: DTy
     for (let i = 0; i < values.length; i++) view[i] = to(Number(values[i]));
     return bytes;
   }
-  typedArray(component, [bytes.buffer, 0, values.length]).set(values as ArrayLike<number>);
+  const view = typedArray(component, [bytes.buffer, 0, values.length]);
+  view.set(typeof values[0] === 'bigint' ? Array.from(values, Number) : (values as ArrayLike<number>));
   return bytes;
 }
 
@@ -62,6 +63,11 @@ export function decode(bytes: Uint8Array, dtype: DType): TensorData {
   if (dtype === 'i64') return new BigInt64Array(copy.buffer);
   const component = dtype === 'complex64' ? 'f32' : dtype;
   return typedArray(component, [copy.buffer, 0, copy.byteLength / dtypes[component].bytes]);
+}
+
+/** Cut towards zero, as typed arrays do. */
+function toBigInt(value: number | bigint): bigint {
+  return BigInt(typeof value === 'bigint' ? value : Math.trunc(value));
 }
 
 function widen(narrow: Uint16Array, dtype: 'f16' | 'bf16'): Float32Array<ArrayBuffer> {

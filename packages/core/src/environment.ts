@@ -41,7 +41,13 @@ export function readEnvironment(
 }
 
 function processEnvironment(): Readonly<Record<string, string | undefined>> {
-  return (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env ?? {};
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  try {
+    return { ...process?.env };
+  } catch {
+    // Deno without --allow-env.
+    return {};
+  }
 }
 
 function invalid(name: string, value: string, wanted: string): SsError {

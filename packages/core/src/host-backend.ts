@@ -1,5 +1,6 @@
 import { CallFailure } from './backend.ts';
 import type { Assessment, Backend, BoundCall, DeviceInfo, OpCall } from './backend.ts';
+import { SsError } from './errors.ts';
 import type { OpName } from './ops/op.ts';
 
 /** One op of a backend whose buffers are plain bytes in JavaScript memory. */
@@ -35,7 +36,7 @@ export function createHostBackend({ id, device, kernels }: HostBackendOptions): 
       }
     },
     alloc(byteLength) {
-      const buffer = new Uint8Array(byteLength);
+      const buffer = allocate(byteLength);
       live.add(buffer);
       liveBytes += byteLength;
       return buffer;
@@ -51,4 +52,12 @@ export function createHostBackend({ id, device, kernels }: HostBackendOptions): 
       liveBytes = 0;
     },
   };
+}
+
+function allocate(byteLength: number): Uint8Array {
+  try {
+    return new Uint8Array(byteLength);
+  } catch (cause) {
+    throw new SsError('out-of-memory', `${byteLength} bytes could not be allocated.`, { cause });
+  }
 }

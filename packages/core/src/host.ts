@@ -26,7 +26,7 @@ export function tensor<D extends DType = 'f32'>(
   shape: Shape = [values.length],
   dtype: D = (values instanceof Int32Array ? 'i32' : 'f32') as D,
 ): Tensor<D> {
-  checkShape(shape, 'A tensor');
+  checkShape(shape, 'A tensor', dtype);
   const components = dtype === 'complex64' ? 2 : 1;
   if (values.length !== elementCount(shape) * components) {
     throw new SsError(
@@ -42,6 +42,7 @@ export function tensor<D extends DType = 'f32'>(
 
 /** A host tensor over storage bytes as they are (little-endian), without a copy: the caller gives them away. */
 export function fromBytes<D extends DType>(bytes: Uint8Array, shape: Shape, dtype: D): Tensor<D> {
+  checkShape(shape, 'A tensor', dtype);
   const needed = elementCount(shape) * dtypes[dtype].bytes;
   if (bytes.byteLength !== needed) {
     throw new SsError(
@@ -59,6 +60,6 @@ export function fromBytes<D extends DType>(bytes: Uint8Array, shape: Shape, dtyp
 
 /** A host tensor of zeros. */
 export function zeros<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
-  checkShape(shape, 'A tensor');
+  checkShape(shape, 'A tensor', dtype);
   return fromBytes(new Uint8Array(elementCount(shape) * dtypes[dtype].bytes), shape, dtype);
 }

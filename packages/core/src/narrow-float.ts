@@ -1,10 +1,21 @@
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
 
-/** f32 to bf16 bits, round to nearest, ties to even; NaN stays NaN. */
-export function toBf16(value: number): number {
+/**
+ * The f32 bits of a number, cut instead of rounded and with the last bit set when that lost anything: rounding
+ * these again to half the width gives what rounding the number once would (Boldo & Melquiond 2008).
+ */
+function oddBits(value: number): number {
   f32[0] = value;
+  const rounded = f32[0]!;
   const bits = u32[0]!;
+  if (rounded === value || Number.isNaN(value)) return bits;
+  return (Math.abs(rounded) > Math.abs(value) ? bits - 1 : bits) | 1;
+}
+
+/** A number to bf16 bits, round to nearest, ties to even; NaN stays NaN. */
+export function toBf16(value: number): number {
+  const bits = oddBits(value);
   if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
   return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
@@ -15,10 +26,9 @@ export function fromBf16(bits: number): number {
   return f32[0]!;
 }
 
-/** A number to f16 bits by way of f32, round to nearest, ties to even; subnormals kept. */
+/** A number to f16 bits, round to nearest, ties to even; subnormals kept. */
 export function toF16(value: number): number {
-  f32[0] = value;
-  const bits = u32[0]!;
+  const bits = oddBits(value);
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00;

@@ -1,3 +1,5 @@
+import { SsError } from './errors.ts';
+
 /** Tensors made while a scope is open, freed together when it closes. */
 export interface Tracked {
   dispose(): void;
@@ -19,26 +21,36 @@ export function untrack(value: Tracked): void {
  * Runs `body` and disposes every tensor made inside it but those it returns (a tensor, or arrays and
  * plain objects of tensors). `body` is synchronous: ops only enqueue, so nothing inside needs to wait.
  * What is returned belongs to the scope around it, if there is one.
+ * @throws SsError `argument-invalid` when `body` returns a promise
  */
 export function scope<T>(body: () => T): T {
+  const { value, survivors } = collect(body);
+  for (const survivor of survivors) track(survivor);
+  return value;
+}
+
+/** As {@link scope}; the tensors made inside and returned belong to the caller. */
+export function collect<T>(body: () => T): { readonly value: T; readonly survivors: readonly Tracked[] } {
   const made = new Set<Tracked>();
+  const survivors: Tracked[] = [];
   open.push(made);
-  let kept: T | undefined;
   try {
-    kept = body();
-    return kept;
+    const value = body();
+    if (isThenable(value)) {
+      throw new SsError('argument-invalid', 'The body of a scope or recording must be synchronous.', {
+        hint: 'Ops only enqueue: return tensors from it and await what you read from them outside.',
+      });
+    }
+    survivors.push(...tracked(value).filter((kept) => made.delete(kept)));
+    return { value, survivors };
   } finally {
     open.pop();
-    const survivors = new Set(tracked(kept));
-    for (const value of made) {
-      if (survivors.has(value)) track(value);
-      else value.dispose();
-    }
+    for (const value of made) value.dispose();
   }
 }
 
 /** Every tensor in a value: itself, or inside arrays and plain objects. */
-export function tracked(value: unknown): Tracked[] {
+function tracked(value: unknown): Tracked[] {
   if (typeof value !== 'object' || value === null) return [];
   if (Array.isArray(value)) return value.flatMap(tracked);
   if (isPlain(value)) return Object.values(value).flatMap(tracked);
@@ -48,4 +60,8 @@ export function tracked(value: unknown): Tracked[] {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value;
 }

@@ -1,3 +1,5 @@
+import { dtypes, isDType } from './dtype.ts';
+import type { DType } from './dtype.ts';
 import { SsError } from './errors.ts';
 
 export type Shape = readonly number[];
@@ -17,7 +19,13 @@ export function elementCount(shape: Shape): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
-export function checkShape(shape: Shape, what: string): void {
+/** @throws SsError `shape-mismatch`, `size-exceeded`, `dtype-unsupported` */
+export function checkShape(shape: Shape, what: string, dtype?: DType): void {
+  if (dtype !== undefined && !isDType(dtype)) {
+    throw new SsError('dtype-unsupported', `${what} was to have the dtype ${JSON.stringify(dtype)}.`, {
+      hint: `There are ${Object.keys(dtypes).join(', ')}.`,
+    });
+  }
   for (const extent of shape) {
     if (!Number.isSafeInteger(extent) || extent < 0) {
       throw new SsError(
@@ -50,10 +58,10 @@ export function denseStrides(shape: Shape): number[] {
 
 /** True when walking the logical elements in row-major order walks memory one element at a time. */
 export function isContiguous({ shape, strides }: Pick<Layout, 'shape' | 'strides'>): boolean {
+  if (shape.includes(0)) return true;
   let step = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const extent = shape[axis]!;
-    if (extent === 0) return true;
     if (extent !== 1 && strides[axis] !== step) return false;
     step *= extent;
   }

@@ -88,7 +88,6 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
     storage.retain();
     try {
       const raw = await storage.owner.read(storage, span.start * bytes, (span.end - span.start) * bytes);
-      if (storage.failure) throw storage.failure;
       return gather(raw, { ...layoutOf(this), offset: this.offset - span.start }, this.dtype);
     } finally {
       storage.release();
@@ -281,6 +280,7 @@ export function gather(raw: Uint8Array, layout: Layout, dtype: DType): TensorDat
 }
 
 function clampIndex(index: number, extent: number): number {
+  if (!Number.isInteger(index)) throw new SsError('argument-invalid', `Index ${index} is not an integer.`);
   return Math.min(extent, Math.max(0, index < 0 ? index + extent : index));
 }
 

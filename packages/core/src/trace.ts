@@ -59,9 +59,25 @@ export function tracing(): boolean {
 }
 
 export function trace(event: TraceEvent): void {
-  for (const listener of listeners) listener(event);
+  for (const listener of listeners) {
+    try {
+      listener(event);
+    } catch (error) {
+      // The work goes on; the listener's error reaches whoever hears uncaught ones, as with diagnostics_channel.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
   channel?.publish(event);
 }
+
+/** `SS_LOG=trace`: every event, one a line, on standard error. */
+export function logTrace(): void {
+  onTrace(printed);
+}
+
+const printed: TraceListener = (event) => console.error(`@ss ${JSON.stringify(event)}`);
 
 /** A listener that puts ops and programs on their own track of the browser's Performance panel. */
 export const performanceTrack: TraceListener = (event) => {

@@ -1,8 +1,7 @@
 import type { BoundCall, OpCall, TensorArg, TensorSpec } from '../backend.ts';
 import { SsError } from '../errors.ts';
-import type { OpDefinition } from '../ops/op.ts';
-import { host } from '../host.ts';
-import { show } from '../shape.ts';
+import type { OpDefinition, OpName } from '../ops/op.ts';
+import { elementSpan, show } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import type { Device } from './device.ts';
 
@@ -52,35 +51,55 @@ export function makeCall(
   options: Record<string, unknown>,
   device: Device,
 ): OpCall {
+  const { name: op, packed = [] } = definition;
   const inputs: Record<string, TensorSpec> = {};
   for (const [name, value] of Object.entries(tensors)) {
-    const { owner } = value.storage;
-    if (owner !== device && owner !== host) {
-      throw new SsError(
-        'tensor-foreign',
-        `${definition.name}: ${name} belongs to ${owner.label}, not to this ${device.label} engine.`,
-        {
-          hint: 'Read it and pass the values, or use one engine for both.',
-          details: { op: definition.name, argument: name },
-        },
-      );
+    device.requireOwn(value, `${op}: ${name}`, op);
+    if (value.format !== undefined && !packed.includes(name)) {
+      throw new SsError('tensor-packed', `${op}: ${name} is a packed weight (${value.format}).`, {
+        hint: 'Pass the tensor that it was packed from.',
+        details: { op, argument: name },
+      });
     }
     inputs[name] = specOf(value);
   }
   const { outputs, inout, sizes } = definition.infer(inputs, options);
-  for (const name of inout) {
-    const { storage } = tensors[name]!;
-    if (!storage.mutable || storage.owner !== device) {
-      throw new SsError(
-        'state-required',
-        `${definition.name} writes ${name} in place, which only engine.state() memory allows.`,
-        {
-          details: { op: definition.name, argument: name },
-        },
-      );
+  for (const name of inout) checkInPlace(op, name, tensors, device);
+  return { op, inputs, outputs, inout, options, sizes };
+}
+
+/** What is written in place is state, names every element once, and is no other argument's memory. */
+function checkInPlace(op: OpName, name: string, tensors: TensorArgs, device: Device): void {
+  const written = tensors[name]!;
+  const { storage } = written;
+  const details = { op, argument: name };
+  if (!storage.mutable || storage.owner !== device) {
+    throw new SsError(
+      'state-required',
+      `${op} writes ${name} in place, which only engine.state() memory allows.`,
+      { details },
+    );
+  }
+  if (written.shape.some((extent, axis) => extent > 1 && written.strides[axis] === 0)) {
+    throw new SsError(
+      'argument-invalid',
+      `${op}: ${name} is written in place and cannot be a broadcast view.`,
+      {
+        details,
+      },
+    );
+  }
+  const own = elementSpan(written);
+  for (const [other, tensor] of Object.entries(tensors)) {
+    if (other === name || tensor.storage !== storage) continue;
+    const span = elementSpan(tensor);
+    if (span.start < own.end && own.start < span.end) {
+      throw new SsError('argument-invalid', `${op}: ${other} overlaps ${name}, which is written in place.`, {
+        hint: `Pass a copy: engine.copy({ x: ${other} }).`,
+        details,
+      });
     }
   }
-  return { op: definition.name, inputs, outputs, inout, options, sizes };
 }
 
 export function specOf({ dtype, shape, strides, offset, format }: Tensor): TensorSpec {

@@ -1,16 +1,20 @@
 import type { Backend, MemoryInfo, TensorSpec } from '../backend.ts';
 import { dtypes } from '../dtype.ts';
 import type { DType } from '../dtype.ts';
+import { readEnvironment } from '../environment.ts';
 import { SsError } from '../errors.ts';
+import { host } from '../host.ts';
+import type { OpName } from '../ops/op.ts';
 import { checkShape, denseStrides, elementCount, elementSpan } from '../shape.ts';
 import type { Shape } from '../shape.ts';
 import { Storage } from '../storage.ts';
 import type { StorageOwner, StoragePool } from '../storage.ts';
 import { Tensor } from '../tensor.ts';
 import { trace, tracing } from '../trace.ts';
+import { LeakAlarm } from './leak-alarm.ts';
 import { Queue } from './queue.ts';
 
-/** Where a recording takes its buffers from, instead of the device. */
+/** Where ops that are being recorded take their buffers from, instead of the device. */
 export interface Arena extends StoragePool {
   take(byteLength: number): unknown;
 }
@@ -22,47 +26,77 @@ export class Device implements StorageOwner {
   readonly queue: Queue = new Queue();
   /** Set while recording. */
   arena: Arena | undefined;
+  readonly #alarm: LeakAlarm | undefined;
   #liveTensorBytes = 0;
   #liveStorages = 0;
-  #disposed = false;
+  #lost: SsError | undefined;
+  #disposing: Promise<void> | undefined;
 
   constructor(backend: Backend) {
     this.backend = backend;
     this.label = backend.id;
+    if (readEnvironment().log !== 'silent') this.#alarm = new LeakAlarm(this.label);
+    void backend.lost?.then((error) => {
+      this.#lost = error;
+      if (tracing()) trace({ type: 'backend', backend: this.label, what: 'lost', message: error.message });
+    });
   }
 
-  get disposed(): boolean {
-    return this.#disposed;
+  /** @throws SsError `engine-disposed`, `device-lost` */
+  requireOpen(): void {
+    if (this.#disposing)
+      throw new SsError('engine-disposed', `The ${this.label} engine was used after dispose().`);
+    if (this.#lost) throw this.#lost;
+  }
+
+  /** @throws SsError `tensor-foreign`, `tensor-disposed` */
+  requireOwn(tensor: Tensor, what: string, op?: OpName): void {
+    const { owner } = tensor.storage;
+    if (owner === this || owner === host) return;
+    throw new SsError(
+      'tensor-foreign',
+      `${what} belongs to ${owner.label}, not to this ${this.label} engine.`,
+      {
+        hint: 'Read it and pass the values, or use one engine for both.',
+        details: { op, owner: owner.label },
+      },
+    );
   }
 
   /** Memory that tensors of this engine hold, beside what the backend itself reports. */
   memory(): MemoryInfo & { readonly tensorBytes: number; readonly storages: number } {
-    return { ...this.backend.memory(), tensorBytes: this.#liveTensorBytes, storages: this.#liveStorages };
+    return {
+      ...this.backend.memory(),
+      tensorBytes: this.#liveTensorBytes,
+      storages: this.#liveStorages,
+    };
   }
 
   allocate(
     byteLength: number,
-    options: { readonly zero?: boolean; readonly mutable?: boolean } = {},
+    { zero = false, mutable = false }: { readonly zero?: boolean; readonly mutable?: boolean } = {},
   ): Storage {
-    this.#requireOpen();
-    // Empty tensors still get an address, so that no kernel needs a case for them.
-    const bytes = Math.max(byteLength, 4);
-    const arena = options.mutable ? undefined : this.arena;
-    const handle = arena ? arena.take(bytes) : this.backend.alloc(bytes, { zero: options.zero ?? false });
-    this.#liveStorages++;
-    this.#liveTensorBytes += bytes;
-    return new Storage(this, handle, bytes, options.mutable ?? false, arena);
+    this.requireOpen();
+    return this.#storage(this.backend.alloc(addressable(byteLength), { zero }), byteLength, mutable);
   }
 
-  /** A new tensor with the layout of `spec`, contents undefined. */
+  /** Memory that only ops fill; while recording it belongs to the program. */
+  allocateForOp(byteLength: number): Storage {
+    if (this.arena === undefined) return this.allocate(byteLength);
+    this.requireOpen();
+    return this.#storage(this.arena.take(addressable(byteLength)), byteLength, false, this.arena);
+  }
+
+  /** A new tensor with the layout of `spec` for an op to fill. */
   empty<D extends DType>(spec: TensorSpec & { readonly dtype: D }): Tensor<D> {
+    checkShape(spec.shape, 'A result');
     const { end } = elementSpan(spec);
-    return new Tensor<D>(this.allocate(end * dtypes[spec.dtype].bytes), spec);
+    return new Tensor<D>(this.allocateForOp(end * dtypes[spec.dtype].bytes), spec);
   }
 
   /** A zeroed dense tensor; `mutable` makes it state. */
   zeros<D extends DType>(shape: Shape, dtype: D, mutable: boolean): Tensor<D> {
-    checkShape(shape, 'A tensor');
+    checkShape(shape, 'A tensor', dtype);
     const storage = this.allocate(elementCount(shape) * dtypes[dtype].bytes, { zero: true, mutable });
     return new Tensor<D>(storage, { dtype, shape, strides: denseStrides(shape), offset: 0 });
   }
@@ -73,7 +107,7 @@ export class Device implements StorageOwner {
     const span = elementSpan(source);
     const bytes = (source.storage.handle as Uint8Array).subarray(span.start * size, span.end * size);
     const storage = this.allocate(bytes.byteLength);
-    this.writeBytes(storage, 0, bytes);
+    this.write(storage, bytes);
     return new Tensor<D>(storage, {
       dtype: source.dtype,
       shape: source.shape,
@@ -82,43 +116,65 @@ export class Device implements StorageOwner {
     });
   }
 
-  writeBytes(storage: Storage, byteOffset: number, bytes: Uint8Array): void {
+  /** Overwrites a whole storage. */
+  write(storage: Storage, bytes: Uint8Array): void {
     if (tracing()) trace({ type: 'copy', reason: 'upload', backend: this.label, bytes: bytes.byteLength });
     // The caller may reuse its memory as soon as this returns, so what has to wait is copied first.
     const own = this.queue.held ? bytes.slice() : bytes;
-    this.queue.enqueue(() => this.backend.write(storage.handle, byteOffset, own));
+    const label = `An upload of ${bytes.byteLength} bytes`;
+    this.queue.submit({ label, reads: [], writes: [storage] }, () => {
+      this.backend.write(storage.handle, 0, own);
+    });
   }
 
-  read(storage: Storage, byteOffset: number, byteLength: number): Uint8Array | Promise<Uint8Array> {
-    this.#requireOpen();
+  read(storage: Storage, byteOffset: number, byteLength: number): Promise<Uint8Array> {
+    this.requireOpen();
     if (tracing()) trace({ type: 'copy', reason: 'read', backend: this.label, bytes: byteLength });
-    return this.queue.ask(async () => {
-      if (storage.failure) throw storage.failure;
-      return this.backend.read(storage.handle, byteOffset, byteLength);
-    });
+    const label = `A read of ${byteLength} bytes`;
+    return this.queue.ask({ label, reads: [storage], writes: [] }, () =>
+      this.backend.read(storage.handle, byteOffset, byteLength),
+    );
   }
 
   release(storage: Storage): void {
     this.#liveStorages--;
     this.#liveTensorBytes -= storage.byteLength;
+    this.#alarm?.released(storage);
     if (storage.pool) storage.pool.give(storage);
     else this.free(storage.handle);
   }
 
   free(handle: unknown): void {
-    if (!this.#disposed) this.queue.enqueue(() => this.backend.free(handle));
+    this.finally('Freeing a buffer', () => this.backend.free(handle));
   }
 
-  async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
+  /** Gives something back after everything enqueued so far; the backend's own end does it otherwise. */
+  finally(label: string, giveBack: () => void): void {
+    if (!this.#disposing) this.queue.submit({ label, reads: [], writes: [] }, giveBack);
+  }
+
+  dispose(): Promise<void> {
+    return (this.#disposing ??= this.#dispose());
+  }
+
+  async #dispose(): Promise<void> {
+    // Nobody is left to hear of a failure.
     await this.queue.drain().catch(() => undefined);
     await this.backend.dispose();
+    this.#alarm?.off();
     if (tracing()) trace({ type: 'backend', backend: this.label, what: 'disposed' });
   }
 
-  #requireOpen(): void {
-    if (this.#disposed)
-      throw new SsError('engine-disposed', `The ${this.label} engine was used after dispose().`);
+  #storage(handle: unknown, byteLength: number, mutable: boolean, pool?: StoragePool): Storage {
+    const storage = new Storage(this, handle, byteLength, mutable, pool);
+    this.#liveStorages++;
+    this.#liveTensorBytes += byteLength;
+    this.#alarm?.watch(storage);
+    return storage;
   }
+}
+
+/** Empty tensors still get an address, so that no kernel needs a case for them. */
+function addressable(byteLength: number): number {
+  return Math.max(byteLength, 4);
 }

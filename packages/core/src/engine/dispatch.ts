@@ -1,10 +1,7 @@
 import type { Assessment, Backend, Blocker, OpCall, Plan } from '../backend.ts';
 import { SsError } from '../errors.ts';
-import { elementCount } from '../shape.ts';
-import { dtypes } from '../dtype.ts';
 import { assess } from './assess.ts';
 import { describeCall } from './bind.ts';
-import type { TensorArgs } from './bind.ts';
 
 /** Who runs a call, and how. */
 export interface Route {
@@ -43,11 +40,4 @@ function assessAway(backend: Backend, call: OpCall): Assessment {
   if (packed === undefined) return assess(backend, call);
   const message = `${packed[0]} is packed for another backend (${packed[1].format})`;
   return { ok: false, blockers: [{ code: 'weight-packed', message, origin: 'request' }] };
-}
-
-/** Arguments in place that the op overwrites whole, whatever was in them before. */
-export function overwritten(call: OpCall, tensors: TensorArgs): readonly string[] {
-  const to = tensors['to'];
-  if (call.op !== 'copy' || to === undefined) return [];
-  return elementCount(to.shape) * dtypes[to.dtype].bytes >= to.storage.byteLength ? ['to'] : [];
 }

@@ -1,7 +1,7 @@
 import type { BoundCall, PreparedCalls } from '../backend.ts';
 import { dtypes } from '../dtype.ts';
 import type { DType } from '../dtype.ts';
-import { SsError, throwIfAborted } from '../errors.ts';
+import { abortedError, SsError, throwIfAborted } from '../errors.ts';
 import { host } from '../host.ts';
 import { sameShape, show } from '../shape.ts';
 import type { Shape } from '../shape.ts';
@@ -20,9 +20,20 @@ export interface InputSpec {
 
 export type ProgramInputs<I> = { readonly [K in keyof I]: Tensor };
 
-type Segment =
-  | { readonly calls: readonly BoundCall[]; prepared?: PreparedCalls | undefined }
-  | { readonly elsewhere: Step };
+/** What a program is made of, by the engine that records it. */
+export interface ProgramParts<I, O> {
+  readonly recording: Recording;
+  readonly inputs: ProgramInputs<I>;
+  readonly outputs: O;
+  /** Enqueues a copy into an input. */
+  copy(from: Tensor, to: Tensor): void;
+}
+
+/** Calls for the engine's own backend, or one for another. */
+type Segment = { readonly calls: readonly BoundCall[]; prepared?: PreparedCalls | undefined } | Elsewhere;
+interface Elsewhere {
+  readonly elsewhere: Step & { readonly away: object };
+}
 
 /**
  * A recorded straight-line list of ops with fixed shapes and addresses: one submission per run.
@@ -32,41 +43,44 @@ export class Program<
   I extends Record<string, InputSpec> = Record<string, InputSpec>,
   O = unknown,
 > implements Disposable {
-  readonly outputs: O;
   readonly #device: Device;
-  readonly #recording: Recording;
-  readonly #inputs: ProgramInputs<I>;
-  #segments: Segment[] | undefined;
+  readonly #parts: ProgramParts<I, O>;
+  #segments: readonly Segment[] | undefined;
   #disposed = false;
 
   /** @internal */
-  constructor(device: Device, recording: Recording, inputs: ProgramInputs<I>, outputs: O) {
+  constructor(device: Device, parts: ProgramParts<I, O>) {
     this.#device = device;
-    this.#recording = recording;
-    this.#inputs = inputs;
-    this.outputs = outputs;
+    this.#parts = parts;
+  }
+
+  /** What `body` returned, to be read after a run. */
+  get outputs(): O {
+    return this.#parts.outputs;
   }
 
   /** Number of ops it runs. */
   get length(): number {
-    return this.#recording.steps.length;
+    return this.#parts.recording.steps.length;
   }
 
   /** Compiles the list once. @throws SsError `aborted`, or what the backend's compiler says */
   async prepare({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<this> {
     this.#requireOpen();
-    const segments = split(this.#recording.steps);
+    const { backend } = this.#device;
+    const segments = split(this.#parts.recording.steps);
     try {
       for (const segment of segments) {
         throwIfAborted(signal, 'preparing a program');
-        if ('calls' in segment)
-          segment.prepared = await this.#device.backend.prepare?.(segment.calls, { signal });
+        if ('calls' in segment) segment.prepared = await backend.prepare?.(segment.calls, { signal });
       }
+      throwIfAborted(signal, 'preparing a program');
+      this.#requireOpen();
     } catch (error) {
-      disposeAll(segments);
-      throw error;
+      this.#disposeAll(segments);
+      throw signal?.aborted ? abortedError(signal, 'preparing a program') : error;
     }
-    disposeAll(this.#segments);
+    this.#disposeAll(this.#segments);
     this.#segments = segments;
     return this;
   }
@@ -82,49 +96,14 @@ export class Program<
       throw new SsError('program-unprepared', 'A program must be prepared once before it runs.', {
         hint: 'await engine.prepare(program).',
       });
-    this.#write(inputs);
-    const { reads, writes, states } = this.#recording.footprint();
-    const started = tracing() ? performance.now() : 0;
-    // Last run's outputs are about to be overwritten, and so is what made them invalid.
-    this.#device.queue.enqueue(() => {
-      for (const storage of writes) storage.failure = undefined;
-    });
-    const all = [...writes, ...states];
-    for (const segment of segments) {
-      if ('elsewhere' in segment) {
-        const { call, away } = segment.elsewhere;
-        this.#device.queue.segment(
-          { label: describeCall(call), reads: [...reads, ...states, ...writes], writes: all },
-          () => runElsewhere(call, this.#device.backend, away!),
-        );
-      } else {
-        const { calls, prepared } = segment;
-        const label = (index: number | undefined): string =>
-          index === undefined
-            ? `A program of ${calls.length} ops`
-            : `Op ${index} of a program, ${describeCall(calls[index]!)},`;
-        this.#device.queue.submit({ label, reads: [...reads, ...states, ...writes], writes: all }, () =>
-          prepared ? prepared.submit() : this.#device.backend.submit(calls),
-        );
-      }
-    }
-    if (tracing()) {
-      trace({
-        type: 'program',
-        backend: this.#device.label,
-        calls: this.length,
-        milliseconds: performance.now() - started,
-      });
-      for (const { call, away } of this.#recording.steps) {
-        trace({
-          type: 'op',
-          op: call.op,
-          backend: (away ?? this.#device.backend).id,
-          sizes: call.sizes,
-          ...(away && { fallbackFrom: this.#device.label }),
-        });
-      }
-    }
+    if (this.#device.arena)
+      throw new SsError('recording-invalid', 'A program cannot run while another is being recorded.');
+    this.#check(inputs);
+    for (const [name, to] of Object.entries(this.#parts.inputs)) this.#write(inputs[name]!, to);
+    const started = tracing() ? performance.now() : undefined;
+    const { first, later } = this.#parts.recording.footprints();
+    const over = segments.map((segment, i) => this.#submit(segment, i === 0 ? first : later));
+    if (started !== undefined) this.#trace(over.every(Boolean) ? performance.now() - started : undefined);
     return this.outputs;
   }
 
@@ -132,40 +111,85 @@ export class Program<
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    disposeAll(this.#segments);
-    this.#recording.dispose();
+    this.#disposeAll(this.#segments);
+    this.#parts.recording.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  #write(inputs: ProgramInputs<I>): void {
-    for (const name of Object.keys(this.#inputs)) {
-      const target = this.#inputs[name]!;
-      const value = inputs[name];
-      if (value === undefined || value.dtype !== target.dtype || !sameShape(value.shape, target.shape)) {
-        const got = value === undefined ? 'was not given' : `is ${value.dtype} ${show(value.shape)}`;
-        throw new SsError(
-          'program-input',
-          `The program's input ${name} ${got}; it was recorded as ${target.dtype} ${show(target.shape)}.`,
-        );
-      }
-      if (value.storage.owner !== host || !value.contiguous) {
-        this.#recording.copyIn(value, target);
+  #submit(segment: Segment, footprint: ReturnType<Recording['footprints']>['first']): boolean {
+    const { backend, queue } = this.#device;
+    if ('elsewhere' in segment) {
+      const { call, away } = segment.elsewhere;
+      const label = describeCall(call);
+      return queue.segment({ label, ...footprint }, () => runElsewhere(call, backend, away));
+    }
+    const { calls, prepared } = segment;
+    const label = (index: number | undefined): string =>
+      index === undefined
+        ? `A program of ${calls.length} ops`
+        : `Op ${index} of a program, ${describeCall(calls[index]!)},`;
+    return queue.submit({ label, ...footprint }, () =>
+      prepared ? prepared.submit() : backend.submit(calls),
+    );
+  }
+
+  #trace(milliseconds: number | undefined): void {
+    const backend = this.#device.label;
+    trace({
+      type: 'program',
+      backend,
+      calls: this.length,
+      ...(milliseconds !== undefined && { milliseconds }),
+    });
+    for (const { call, away } of this.#parts.recording.steps) {
+      const who = away ? { backend: away.id, fallbackFrom: backend } : { backend };
+      trace({ type: 'op', op: call.op, sizes: call.sizes, ...who });
+    }
+  }
+
+  #check(inputs: ProgramInputs<I>): void {
+    for (const [name, to] of Object.entries(this.#parts.inputs)) {
+      const value: Tensor | undefined = inputs[name];
+      if (value !== undefined && value.dtype === to.dtype && sameShape(value.shape, to.shape)) {
+        this.#device.requireOwn(value, `The program's input ${name}`);
         continue;
       }
-      const size = dtypes[value.dtype].bytes;
-      const bytes = value.storage.handle as Uint8Array;
-      this.#device.writeBytes(
-        target.storage,
-        0,
-        bytes.subarray(value.offset * size, (value.offset + value.size) * size),
+      const got = value === undefined ? 'was not given' : `is ${value.dtype} ${show(value.shape)}`;
+      throw new SsError(
+        'program-input',
+        `The program's input ${name} ${got}; it was recorded as ${to.dtype} ${show(to.shape)}.`,
       );
+    }
+    const unknown = Object.keys(inputs).find((name) => !Object.hasOwn(this.#parts.inputs, name));
+    if (unknown !== undefined)
+      throw new SsError('program-input', `The program was recorded without an input ${unknown}.`);
+  }
+
+  #write(value: Tensor, to: Tensor): void {
+    const { storage } = value;
+    if (storage === to.storage) return;
+    if (storage.owner !== host || !value.contiguous) {
+      this.#parts.copy(value, to);
+      return;
+    }
+    const { bytes } = dtypes[value.dtype];
+    const data = storage.handle as Uint8Array;
+    this.#device.write(to.storage, data.subarray(value.offset * bytes, (value.offset + value.size) * bytes));
+  }
+
+  #disposeAll(segments: readonly Segment[] = []): void {
+    for (const segment of segments) {
+      if (!('calls' in segment) || !segment.prepared) continue;
+      const { prepared } = segment;
+      this.#device.finally('Disposing a program', () => prepared.dispose());
     }
   }
 
   #requireOpen(): void {
+    this.#device.requireOpen();
     if (this.#disposed) throw new SsError('program-unprepared', 'The program was used after dispose().');
   }
 }
@@ -173,19 +197,15 @@ export class Program<
 function split(steps: readonly Step[]): Segment[] {
   const segments: Segment[] = [];
   let calls: BoundCall[] | undefined;
-  for (const step of steps) {
-    if (step.away) {
-      segments.push({ elsewhere: step });
+  for (const { call, away } of steps) {
+    if (away) {
+      segments.push({ elsewhere: { call, away } });
       calls = undefined;
     } else if (calls) {
-      calls.push(step.call);
+      calls.push(call);
     } else {
-      segments.push({ calls: (calls = [step.call]) });
+      segments.push({ calls: (calls = [call]) });
     }
   }
   return segments;
-}
-
-function disposeAll(segments: readonly Segment[] | undefined): void {
-  for (const segment of segments ?? []) if ('calls' in segment) segment.prepared?.dispose();
 }

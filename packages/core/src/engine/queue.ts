@@ -2,7 +2,10 @@ import { CallFailure } from '../backend.ts';
 import { SsError } from '../errors.ts';
 import type { Storage } from '../storage.ts';
 
-/** Storages a submission reads and writes, so that a failure reaches everything computed from it. */
+/**
+ * Storages that a piece of work reads and writes, so that a failure reaches everything computed from it.
+ * What is written but not read is overwritten whole: what failed there before no longer matters.
+ */
 export interface Footprint {
   /** Who failed, for messages: an op with its shapes, or a program. */
   readonly label: string | ((callIndex: number | undefined) => string);
@@ -10,15 +13,22 @@ export interface Footprint {
   readonly writes: readonly Storage[];
 }
 
+/** Work that the device has and has not finished. */
+interface InFlight extends Footprint {
+  /** Set when it failed, or read what earlier work that failed should have written. */
+  failure?: SsError;
+  /** Never rejects. */
+  settled: Promise<void>;
+}
+
 /**
- * The order of everything one engine does. A backend keeps its own order, so submissions go straight to it;
- * only work that the host must wait for (a fallback to another device) holds back what comes later.
+ * The order of everything one engine does. A backend keeps its own order, so work goes straight to it;
+ * only what the host must wait for (a fallback to another device) holds back what comes later.
  */
 export class Queue {
-  /** Set while later work must wait on the host. */
+  /** Set while later work must wait on the host; never rejects. */
   #gate: Promise<void> | undefined;
-  readonly #inFlight: Footprint[] = [];
-  readonly #settling = new Set<Promise<void>>();
+  readonly #inFlight: InFlight[] = [];
   #firstFailure: SsError | undefined;
 
   /** True while enqueued work waits on the host. */
@@ -26,56 +36,70 @@ export class Queue {
     return this.#gate !== undefined;
   }
 
-  /** Runs now if nothing holds the queue, later in order otherwise. `work` does not fail. */
-  enqueue(work: () => void): void {
-    if (this.#gate === undefined) work();
-    else this.#hold(this.#gate.then(work));
+  /**
+   * Hands work to the backend, now or when the host has caught up. What depends on a failed storage is not
+   * run but fails too.
+   * @returns true when it is over already
+   */
+  submit(footprint: Footprint, work: () => void | Promise<void>): boolean {
+    if (this.#gate === undefined) return this.#start(footprint, work);
+    this.#hold(this.#gate.then(() => void this.#start(footprint, work)));
+    return false;
   }
 
-  /** Submits to the backend. What depends on a failed storage is not run but fails too. */
-  submit(footprint: Footprint, work: () => void | Promise<void>): void {
-    this.enqueue(() => {
-      if (inheritFailure(footprint)) return;
-      let done: void | Promise<void>;
-      try {
-        done = work();
-      } catch (cause) {
-        this.#fail(footprint, cause);
-        return;
-      }
-      if (done !== undefined) this.#track(footprint, done);
-    });
+  /** Work on the host, between what was enqueued before and everything enqueued later. */
+  segment(footprint: Footprint, work: () => Promise<void>): false {
+    this.#hold(this.#runSegment(footprint, work));
+    return false;
   }
 
-  /** Work on the host that everything enqueued later waits for. */
-  segment(footprint: Footprint, work: () => Promise<void>): void {
-    const start = this.#gate ?? Promise.resolve();
-    this.#hold(
-      start.then(async () => {
-        if (inheritFailure(footprint)) return;
-        try {
-          await work();
-        } catch (cause) {
-          this.#fail(footprint, cause);
-        }
-      }),
-    );
-  }
-
-  /** Asks for something as of this point of the queue. */
-  ask<T>(question: () => T | Promise<T>): T | Promise<T> {
-    return this.#gate === undefined ? question() : this.#gate.then(question);
+  /** An answer as of this point of the queue. @throws SsError the failure of what it reads */
+  async ask<T>(footprint: Footprint, question: () => T | Promise<T>): Promise<T> {
+    if (this.#gate !== undefined) await this.#gate;
+    const inherited = passOn(footprint);
+    if (inherited) throw inherited;
+    const before = this.#inFlight.map(({ settled }) => settled);
+    const answer = (async () => question())();
+    const asked = this.#track(footprint, answer);
+    // Whether earlier work failed is known when it has settled, whenever the answer comes.
+    await Promise.all([...before, asked.settled]);
+    if (asked.failure) throw asked.failure;
+    return answer;
   }
 
   /** Resolves when everything enqueued so far has run. @throws SsError the first failure since the last call */
   async drain(): Promise<void> {
-    while (this.#gate !== undefined || this.#settling.size > 0) {
+    while (this.#gate !== undefined || this.#inFlight.length > 0) {
       await this.#gate;
-      await Promise.all(this.#settling);
+      await this.#settled();
     }
     const failure = this.#firstFailure;
     this.#firstFailure = undefined;
     if (failure) throw failure;
+  }
+
+  async #runSegment(footprint: Footprint, work: () => Promise<void>): Promise<void> {
+    await this.#gate;
+    await this.#settled();
+    if (passOn(footprint)) return;
+    try {
+      await work();
+    } catch (cause) {
+      this.#fail(footprint, cause, []);
+    }
+  }
+
+  #start(footprint: Footprint, work: () => void | Promise<void>): boolean {
+    if (passOn(footprint)) return true;
+    try {
+      const done = work();
+      if (done === undefined) return true;
+      this.#track(footprint, done);
+      return false;
+    } catch (cause) {
+      this.#fail(footprint, cause, []);
+      return true;
+    }
   }
 
   #hold(gate: Promise<void>): void {
@@ -85,34 +109,47 @@ export class Queue {
     this.#gate = held;
   }
 
-  #track(footprint: Footprint, done: Promise<void>): void {
-    this.#inFlight.push(footprint);
-    const settled = done
-      .catch((cause: unknown) => {
-        this.#fail(footprint, cause);
-        // Later submissions are already on the device and computed from garbage: their results fail as well.
-        for (const later of this.#inFlight.slice(this.#inFlight.indexOf(footprint) + 1))
-          inheritFailure(later);
-      })
-      .finally(() => {
-        this.#inFlight.splice(this.#inFlight.indexOf(footprint), 1);
-        this.#settling.delete(settled);
-      });
-    this.#settling.add(settled);
+  #track(footprint: Footprint, done: Promise<unknown>): InFlight {
+    const own: InFlight = { ...footprint, settled: Promise.resolve() };
+    this.#inFlight.push(own);
+    own.settled = done
+      .then(
+        () => undefined,
+        (cause: unknown) => {
+          const later = this.#inFlight.slice(this.#inFlight.indexOf(own) + 1);
+          own.failure ??= this.#fail(footprint, cause, later);
+        },
+      )
+      .finally(() => this.#inFlight.splice(this.#inFlight.indexOf(own), 1));
+    return own;
   }
 
-  #fail(footprint: Footprint, cause: unknown): void {
+  async #settled(): Promise<void> {
+    await Promise.all(this.#inFlight.map(({ settled }) => settled));
+  }
+
+  /** Follows the failure through `later` work, which is on the device already and computes from garbage. */
+  #fail(footprint: Footprint, cause: unknown, later: readonly InFlight[]): SsError {
     const failure = asFailure(footprint, cause);
     this.#firstFailure ??= failure;
-    for (const storage of footprint.writes) storage.failure = failure;
+    const bad = new Set(footprint.writes);
+    for (const work of later) {
+      const reached = work.reads.some((storage) => bad.has(storage));
+      if (reached) work.failure ??= failure;
+      for (const storage of work.writes) {
+        if (reached) bad.add(storage);
+        else bad.delete(storage);
+      }
+    }
+    for (const storage of bad) storage.failure ??= failure;
+    return failure;
   }
 }
 
-function inheritFailure({ reads, writes }: Footprint): boolean {
+function passOn({ reads, writes }: Footprint): SsError | undefined {
   const failure = reads.find((storage) => storage.failure)?.failure;
-  if (failure === undefined) return false;
-  for (const storage of writes) storage.failure = failure;
-  return true;
+  for (const storage of writes) if (failure || !reads.includes(storage)) storage.failure = failure;
+  return failure;
 }
 
 function asFailure({ label, writes }: Footprint, cause: unknown): SsError {

@@ -1,8 +1,10 @@
 import type { Backend, BoundCall } from '../backend.ts';
+import { SsError } from '../errors.ts';
 import { untrack } from '../scope.ts';
+import type { Tracked } from '../scope.ts';
 import type { Storage } from '../storage.ts';
-import type { Tensor } from '../tensor.ts';
 import type { Arena, Device } from './device.ts';
+import type { Footprint } from './queue.ts';
 
 /** One recorded call; `away` when the policy sends it to another backend. */
 export interface Step {
@@ -11,24 +13,24 @@ export interface Step {
 }
 
 /**
- * What a recording holds: its calls, the buffers it allocated, and the memory from outside that it reads.
+ * What a recording holds: its calls, the buffers it allocated, and the memory from outside that it uses.
  * A buffer whose last tensor is disposed while recording is handed to later ops of the same program.
  */
 export class Recording implements Arena {
   readonly steps: Step[] = [];
   readonly #device: Device;
-  readonly #copy: (from: Tensor, to: Tensor) => void;
   readonly #buffers = new Map<unknown, number>();
-  readonly #free: { handle: unknown; byteLength: number }[] = [];
+  readonly #free: { readonly handle: unknown; readonly byteLength: number }[] = [];
+  /** Written by the program, over and over. */
   readonly #own = new Set<Storage>();
+  /** Inputs, weights and states: kept alive until the program is disposed. */
   readonly #captured = new Set<Storage>();
   readonly #states = new Set<Storage>();
-  readonly #kept: Tensor[] = [];
+  readonly #kept: Tracked[] = [];
   #open = true;
 
-  constructor(device: Device, copy: (from: Tensor, to: Tensor) => void) {
+  constructor(device: Device) {
     this.#device = device;
-    this.#copy = copy;
   }
 
   take(byteLength: number): unknown {
@@ -49,26 +51,31 @@ export class Recording implements Arena {
     if (this.#open) this.#free.push({ handle, byteLength: this.#buffers.get(handle)! });
   }
 
-  add(step: Step, reads: readonly Storage[], writes: readonly Storage[]): void {
+  add(step: Step, { reads, writes }: Omit<Footprint, 'label'>): void {
     this.steps.push(step);
-    for (const storage of writes) (storage.mutable ? this.#states : this.#own).add(storage);
-    for (const storage of reads) if (!this.#own.has(storage)) this.#capture(storage);
-    for (const storage of writes) if (storage.mutable) this.#capture(storage);
+    for (const storage of [...reads, ...writes]) {
+      if (storage.pool !== this && !this.#captured.has(storage)) this.#captured.add(storage.retain());
+    }
+    for (const storage of writes) {
+      if (storage.mutable) this.#states.add(storage);
+      else {
+        this.#own.add(storage);
+        storage.failure = notRun;
+      }
+    }
   }
 
-  /** Takes a tensor away from whatever scope is open and keeps it until the program is disposed. */
-  keep(tensor: Tensor): void {
-    untrack(tensor);
-    this.#kept.push(tensor);
+  /** Keeps what a scope would dispose until the program is disposed. */
+  keep(value: Tracked): void {
+    untrack(value);
+    this.#kept.push(value);
   }
 
-  /** Enqueues a copy of a tensor into one of the program's inputs. */
-  copyIn(from: Tensor, to: Tensor): void {
-    this.#copy(from, to);
-  }
-
-  footprint(): { reads: readonly Storage[]; writes: readonly Storage[]; states: readonly Storage[] } {
-    return { reads: [...this.#captured], writes: [...this.#own], states: [...this.#states] };
+  /** What a whole run touches, and what a later part of it does, which reads what the parts before wrote. */
+  footprints(): { readonly first: Omit<Footprint, 'label'>; readonly later: Omit<Footprint, 'label'> } {
+    const reads = [...this.#captured];
+    const writes = [...this.#own, ...this.#states];
+    return { first: { reads, writes }, later: { reads: [...reads, ...this.#own], writes } };
   }
 
   close(): void {
@@ -76,14 +83,12 @@ export class Recording implements Arena {
   }
 
   dispose(): void {
-    for (const tensor of this.#kept) tensor.dispose();
+    for (const value of this.#kept) value.dispose();
     for (const storage of this.#captured) storage.release();
     for (const handle of this.#buffers.keys()) this.#device.free(handle);
     this.#buffers.clear();
   }
-
-  #capture(storage: Storage): void {
-    if (this.#captured.has(storage)) return;
-    this.#captured.add(storage.retain());
-  }
 }
+
+/** The first run overwrites it, as every run overwrites the failure of the one before. */
+const notRun = new SsError('program-unprepared', 'The program that makes this tensor has not run yet.');

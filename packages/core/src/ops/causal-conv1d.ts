@@ -1,7 +1,7 @@
 import type { TensorSpec } from '../backend.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkOption, Checker, dense, isFlag } from './check.ts';
-import type { OpDefinition, Options } from './op.ts';
+import type { OpDefinition, OpName, Options } from './op.ts';
 import { checkSequences, sequenceInputs } from './sequences.ts';
 import type { SequenceArgs } from './sequences.ts';
 import { convTolerance } from './tolerance.ts';
@@ -62,7 +62,7 @@ export const causalConv1d: OpDefinition = {
   infer(inputs, options) {
     const check = new Checker('causalConv1d', inputs);
     const x = check.shape('x', ['B', 'L', 'D'])!;
-    checkWeights(check, options);
+    checkWeights('causalConv1d', check, options);
     check.positive('B', 'L', 'D', 'W');
     const { D, W } = check.sizes as { D: number; W: number };
     const { rows, slots } = checkSequences(check, inputs);
@@ -105,7 +105,7 @@ export const causalConv1dUpdate: OpDefinition = {
   infer(inputs, options) {
     const check = new Checker('causalConv1dUpdate', inputs);
     const x = check.shape('x', ['B', 'D'])!;
-    checkWeights(check, options);
+    checkWeights('causalConv1dUpdate', check, options);
     check.positive('B', 'D', 'W');
     const { slots } = checkSequences(check, inputs);
     checkState(check, 'state', x, [slots, check.sizes['W']! - 1, 'D']);
@@ -123,11 +123,11 @@ export const causalConv1dUpdate: OpDefinition = {
   },
 };
 
-function checkWeights(check: Checker, options: Options): void {
+function checkWeights(op: OpName, check: Checker, options: Options): void {
   check.shape('weight', ['D', 'W']);
   check.shape('bias', ['D']);
   check.float('x', 'weight', 'bias');
-  checkOption('causalConv1d', options, 'activation', "'silu'", (value) => value === 'silu');
+  checkOption(op, options, 'activation', "'silu'", (value) => value === 'silu');
 }
 
 function checkState(

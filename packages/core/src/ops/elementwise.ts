@@ -6,7 +6,10 @@ import { Checker, checkOption, dense } from './check.ts';
 import type { OpDefinition, OpName } from './op.ts';
 import { exactTolerance, pointwiseTolerance } from './tolerance.ts';
 
-/** A dense copy of any view, cast to `dtype` with one rounding; or, with `to`, a copy into state. */
+/**
+ * A dense copy of any view, cast to `dtype` with one rounding (to nearest, ties to even; towards zero and into
+ * the range of an integer dtype, NaN to 0); or, with `to`, a copy into state.
+ */
 export interface CopyArgs {
   readonly x: Tensor;
   /** default: the dtype of x */

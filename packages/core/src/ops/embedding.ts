@@ -21,6 +21,7 @@ export const embedding: OpDefinition = {
   required: ['ids', 'weight'],
   optional: [],
   options: ['dtype'],
+  packed: ['weight'],
 
   infer(inputs, options) {
     const check = new Checker('embedding', inputs);

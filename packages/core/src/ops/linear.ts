@@ -20,6 +20,7 @@ export const linear: OpDefinition = {
   required: ['x', 'weight'],
   optional: ['bias', 'residual'],
   options: [],
+  packed: ['weight'],
 
   infer(inputs) {
     const check = new Checker('linear', inputs);

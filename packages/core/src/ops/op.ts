@@ -52,6 +52,8 @@ export interface OpDefinition {
   readonly required: readonly string[];
   readonly optional: readonly string[];
   readonly options: readonly string[];
+  /** Tensor arguments that may be packed weights. */
+  readonly packed?: readonly string[];
   /** Validates a call and infers its outputs. @throws SsError naming the argument and both sides' facts */
   infer(inputs: Specs, options: Options): Inferred;
   /** For an output of a call whose storage dtype is `dtype`. */

@@ -1,5 +1,6 @@
+import type { TensorSpec } from '../backend.ts';
 import { SsError } from '../errors.ts';
-import { dense } from './check.ts';
+import { Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { exactTolerance } from './tolerance.ts';
 
@@ -15,3 +16,15 @@ export const pack: OpDefinition = {
   tolerance: exactTolerance,
   example: (dtype, shape) => ({ inputs: { weight: dense(dtype, shape) }, options: { use: 'linear' } }),
 };
+
+/** @returns sizes M and K of a weight that can be packed. @throws SsError */
+export function checkWeight(weight: TensorSpec): Readonly<Record<string, number>> {
+  const check = new Checker('pack', { weight });
+  if (weight.format !== undefined) {
+    throw check.error('argument-invalid', `weight is packed already (${weight.format}).`);
+  }
+  check.shape('weight', ['M', 'K']);
+  check.float('weight');
+  check.positive('M', 'K');
+  return check.sizes;
+}

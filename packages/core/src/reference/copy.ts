@@ -31,8 +31,9 @@ function move(from: TensorArg<Uint8Array>, to: TensorArg<Uint8Array>): void {
 function caster(dtype: DType): (value: number | bigint) => number {
   const { kind, bytes } = dtypes[dtype];
   if (kind !== 'int') return Number;
-  const signed = dtype.startsWith('i');
-  const low = signed ? -(2 ** (8 * bytes - 1)) : 0;
-  const high = 2 ** (8 * bytes - (signed ? 1 : 0)) - 1;
+  const bits = 8 * bytes - (dtype.startsWith('i') ? 1 : 0);
+  const low = dtype.startsWith('i') ? -(2 ** bits) : 0;
+  // 2^63 - 1 is not a double; the one below 2^63 is.
+  const high = Math.min(2 ** bits - 1, 2 ** 63 - 1024);
   return (value) => Math.min(high, Math.max(low, Math.trunc(Number(value)) || 0));
 }

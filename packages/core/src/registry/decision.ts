@@ -34,7 +34,8 @@ export class Decision {
     const { chosen } = this;
     if (chosen === undefined)
       return `no backend: ${this.candidates.map((c) => `${c.id} ${c.status} (${reason(c)})`).join('; ')}`;
-    const passed = this.candidates.filter((c) => c.status === 'blocked' && c.priority > chosen.priority);
+    const before = this.candidates.slice(0, this.candidates.indexOf(chosen));
+    const passed = before.filter((c) => c.status === 'blocked');
     const because =
       passed.length === 0 ? '' : `; not ${passed.map((c) => `${c.id} (${reason(c)})`).join(', ')}`;
     const notes = chosen.notes.length === 0 ? '' : ` (${chosen.notes.join(', ')})`;

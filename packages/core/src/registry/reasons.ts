@@ -37,12 +37,16 @@ export function question({ require, prefer, exclude, fallback }: SelectRequest):
 
 export function unavailable(
   decision: Decision,
-  require: string | undefined,
+  { require }: SelectRequest,
+  fromEnvironment: string | undefined,
   ids: readonly string[],
+  cause: unknown,
 ): SsError<'backend-unavailable'> {
-  const unknown = require !== undefined && !ids.includes(require);
-  const message = unknown
-    ? `There is no backend ${require}; registered are ${ids.join(', ')}.`
-    : `No backend can be used.\n${decision}`;
-  return new SsError('backend-unavailable', message, { details: { decision } });
+  const id = require ?? fromEnvironment;
+  const named = require === undefined ? 'SS_BACKEND names' : 'require names';
+  const message =
+    id !== undefined && !ids.includes(id)
+      ? `There is no backend ${id}, which ${named}; registered are ${ids.join(', ')}.`
+      : `No backend can be used.\n${decision}`;
+  return new SsError('backend-unavailable', message, { details: { decision }, cause });
 }

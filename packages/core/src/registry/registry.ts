@@ -8,7 +8,7 @@ import { SsError, abortedError, throwIfAborted } from '../errors.ts';
 import type { OpDefinition } from '../ops/op.ts';
 import type { Shape } from '../shape.ts';
 import { show } from '../shape.ts';
-import { trace, tracing } from '../trace.ts';
+import { logTrace, trace, tracing } from '../trace.ts';
 import { Decision } from './decision.ts';
 import type { Candidate, CandidateStatus } from './decision.ts';
 import { installed, knownBackends } from './discover.ts';
@@ -22,6 +22,8 @@ interface Entry {
   /** The latest loaded backend, or why loading failed. */
   backend?: Backend | undefined;
   failure?: Blocker | undefined;
+  /** What was thrown when loading failed. */
+  cause?: unknown;
 }
 
 type EngineModule = typeof import('../engine/index.ts');
@@ -75,13 +77,16 @@ export class BackendRegistry {
     const loaded: Backend[] = [];
     const statuses = new Map<string, CandidateStatus>();
     const missing = new Map<string, Blocker>();
+    let tried = false;
     try {
       for (const entry of this.#ordered(wanted)) {
         const { id } = entry.registration;
         throwIfAborted(request.signal, 'choosing a backend');
         if (this.#excluded(id, wanted)) statuses.set(id, 'excluded');
         else if (loaded.length > 0 && wanted.fallback !== 'op') statuses.set(id, 'outranked');
+        else if (tried && wanted.fallback === 'none') statuses.set(id, 'excluded');
         else {
+          tried = true;
           const backend = await this.#load(entry, request.signal);
           const needed = wanted.ops ?? this.#engine?.inferenceOps ?? [];
           const lacks = backend && wanted.fallback === 'backend' ? lacking(backend, needed) : undefined;
@@ -100,8 +105,12 @@ export class BackendRegistry {
         missing,
       );
       if (environment.log !== 'silent') console.error(String(decision));
+      if (environment.log === 'trace') logTrace();
       const [chosen, ...fallbacks] = loaded;
-      if (chosen === undefined) throw unavailable(decision, require, this.ids);
+      if (chosen === undefined) {
+        const { cause } = [...this.#entries.values()].find((entry) => entry.cause !== undefined) ?? {};
+        throw unavailable(decision, request, environment.backend, this.ids, cause);
+      }
       return new this.#engine!.Engine(chosen, { fallbacks, decision });
     } catch (error) {
       for (const backend of loaded) await backend.dispose();
@@ -131,6 +140,7 @@ export class BackendRegistry {
     const { op, dtype = 'f32', shape = [1, 64, 16] } = query;
     const call = op && this.#engine && exampleCall(this.#engine.ops[op], dtype, shape);
     const blocked = new Map<string, Blocker>();
+    const request = { require: readEnvironment().backend };
     let chosen = false;
     const asked =
       op === undefined
@@ -140,7 +150,8 @@ export class BackendRegistry {
       asked,
       {},
       (entry) => {
-        const { id, priority } = entry.registration;
+        const { id } = entry.registration;
+        if (this.#excluded(id, request)) return 'excluded';
         if (entry.failure || entry.probe?.available === false) return 'blocked';
         const assessment = call && entry.backend && assess(entry.backend, call);
         if (assessment && !assessment.ok) {
@@ -148,7 +159,7 @@ export class BackendRegistry {
           return 'blocked';
         }
         if (!entry.backend && id !== 'reference') return 'not loaded';
-        if (chosen || priority < 0) return 'outranked';
+        if (chosen) return 'outranked';
         chosen = true;
         return 'chosen';
       },
@@ -188,7 +199,7 @@ export class BackendRegistry {
 
   async #load(entry: Entry, signal: AbortSignal | undefined): Promise<Backend | undefined> {
     const { id } = entry.registration;
-    entry.failure = undefined;
+    entry.failure = entry.cause = undefined;
     try {
       entry.probe = await entry.registration.probe();
       if (!entry.probe.available) return undefined;
@@ -199,17 +210,22 @@ export class BackendRegistry {
         await backend.dispose();
         throw abortedError(signal, `loading ${id}`);
       }
+      if (backend.id !== id || !Array.isArray(backend.ops)) {
+        await backend.dispose();
+        throw new SsError('backend-invalid', `${id} loaded a backend ${backend.id} with ops ${backend.ops}.`);
+      }
       entry.backend = backend;
       if (tracing()) trace({ type: 'backend', backend: id, what: 'loaded' });
       return backend;
     } catch (error) {
-      if (SsError.is(error, 'aborted')) throw error;
+      if (signal?.aborted) throw abortedError(signal, `loading ${id}`);
       const message = error instanceof Error ? error.message : String(error);
       entry.failure = {
         code: SsError.is(error) ? error.code : 'load-failed',
         message,
         origin: 'environment',
       };
+      entry.cause = error;
       if (tracing()) trace({ type: 'backend', backend: id, what: 'failed', message });
       return undefined;
     }
