@@ -1,0 +1,50 @@
+/*
+ * The words that the threads of one backend share, beside the linear memory. Each waited-for word has the
+ * number of threads asleep on it right behind, and a cache line to itself.
+ */
+
+/** Grows by one when a command list is ready for the helpers. */
+export const GENERATION = 0;
+/** Address of that list; 0 sends the helpers home. */
+export const LIST = 16;
+/** Threads that reached the current barrier, and how many barriers there have been. */
+export const ARRIVED = 32;
+export const PHASE = 48;
+/** 1 + index of the command that failed, its status, and what was thrown: a length, then characters. */
+export const FAILED = 64;
+export const STATUS = 65;
+export const MESSAGE = 66;
+export const messageLength = 200;
+/** Lists handed to the coordinator, lists it has run, and whether the caller has a message about that. */
+export const ENQUEUED = 288;
+export const COMPLETED = 304;
+export const POSTED = 320;
+/** The queue: a list's address, and what became of it (1 + index of the failed command, status). */
+export const QUEUE = 336;
+export const queueLength = 256;
+export const queueWords = 3;
+
+export const controlWords: number = QUEUE + queueLength * queueWords;
+
+/** How long a thread spins before it sleeps: longer than a wake-up takes, shorter than anybody would notice. */
+const spinMilliseconds = 0.05;
+const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => undefined);
+
+/** Returns once word `index` is not `value`. */
+export function waitWhile(control: Int32Array, index: number, value: number): void {
+  const end = performance.now() + spinMilliseconds;
+  do {
+    for (let i = 0; i < 64; i++) {
+      if (Atomics.load(control, index) !== value) return;
+      pause();
+    }
+  } while (performance.now() < end);
+  Atomics.add(control, index + 1, 1);
+  while (Atomics.load(control, index) === value) Atomics.wait(control, index, value);
+  Atomics.sub(control, index + 1, 1);
+}
+
+/** Wakes who sleeps on a word that was just changed. */
+export function wake(control: Int32Array, index: number): void {
+  if (Atomics.load(control, index + 1) > 0) Atomics.notify(control, index);
+}

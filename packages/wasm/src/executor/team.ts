@@ -1,0 +1,109 @@
+import { ALL_THREADS, ARGS, commandWords, COUNT, KERNEL, listHeader, PAGES, SCRATCH, SCRATCH_STEP, SHARED_COUNT, UNITS } from './command-list.ts';
+import type { KernelTable } from './command-list.ts';
+import { ARRIVED, FAILED, GENERATION, LIST, MESSAGE, messageLength, PHASE, STATUS, waitWhile, wake } from './control.ts';
+
+/** One thread's place among those that run a command list together. Thread 0 leads. */
+export interface Place {
+  readonly thread: number;
+  readonly threads: number;
+  readonly control: Int32Array;
+  readonly memory: WebAssembly.Memory;
+  readonly table: KernelTable;
+}
+
+/** Runs one list to its end, on all threads if it says so. What failed is in the control words. */
+export function lead(place: Place, list: number): void {
+  const { control, threads } = place;
+  const header = headerOf(place, list);
+  Atomics.store(control, FAILED, 0);
+  if (threads > 1 && header[SHARED_COUNT]! > 0) {
+    Atomics.store(control, LIST, list);
+    Atomics.add(control, GENERATION, 1);
+    wake(control, GENERATION);
+  }
+  walk(place, list, header[COUNT]!);
+}
+
+/** A helper's life: its share of every list, until it is sent home. */
+export function follow(place: Place): void {
+  const { control } = place;
+  for (let generation = 0; ; generation = (generation + 1) | 0) {
+    waitWhile(control, GENERATION, generation);
+    const list = Atomics.load(control, LIST) >>> 0;
+    if (list === 0) return;
+    walk(place, list, headerOf(place, list)[SHARED_COUNT]!);
+  }
+}
+
+/** Sends the helpers home. */
+export function dismiss(control: Int32Array): void {
+  Atomics.store(control, LIST, 0);
+  Atomics.add(control, GENERATION, 1);
+  Atomics.notify(control, GENERATION);
+}
+
+/** The memory may have been grown by another thread, which an engine notices late unless it is asked. */
+function headerOf({ memory }: Place, list: number): Int32Array {
+  if (list + 4 * listHeader > memory.buffer.byteLength) memory.grow(0);
+  const header = new Int32Array(memory.buffer, list, listHeader);
+  if (header[PAGES]! * 65536 > memory.buffer.byteLength) memory.grow(0);
+  return header;
+}
+
+/**
+ * Every thread passes the same barriers, one before and one after each command that is shared; what lies
+ * between is done by the leader alone. After a failure nothing more is done, but the barriers are still
+ * passed, so that nobody is left waiting.
+ */
+function walk(place: Place, list: number, count: number): void {
+  const { thread, threads, control, memory } = place;
+  const words = new Int32Array(memory.buffer, list, listHeader + count * commandWords);
+  let shared = false;
+  for (let index = 0; index < count; index++) {
+    const at = listHeader + index * commandWords;
+    const all = threads > 1 && words[at + ALL_THREADS] !== 0;
+    if (all || shared) barrier(control, threads);
+    if ((all || thread === 0) && Atomics.load(control, FAILED) === 0) {
+      const units = words[at + UNITS]! >>> 0;
+      const begin = all ? Math.floor((units * thread) / threads) : 0;
+      const end = all ? Math.floor((units * (thread + 1)) / threads) : units;
+      if (begin < end) run(place, index, words[at + KERNEL]!, words[at + ARGS]! >>> 0, begin, end, (words[at + SCRATCH]! + thread * words[at + SCRATCH_STEP]!) >>> 0);
+    }
+    shared = all;
+  }
+  if (shared) barrier(control, threads);
+}
+
+function run(
+  { control, table }: Place,
+  index: number,
+  kernel: number,
+  args: number,
+  begin: number,
+  end: number,
+  scratch: number,
+): void {
+  let status: number;
+  let message = '';
+  try {
+    status = table.kernels[kernel]!(args, begin, end, scratch);
+  } catch (error) {
+    status = -1;
+    message = String(error);
+  }
+  if (status === 0 || Atomics.compareExchange(control, FAILED, 0, index + 1) !== 0) return;
+  control[STATUS] = status;
+  control[MESSAGE] = Math.min(message.length, messageLength);
+  for (let i = 0; i < control[MESSAGE]!; i++) control[MESSAGE + 1 + i] = message.charCodeAt(i);
+}
+
+function barrier(control: Int32Array, threads: number): void {
+  const phase = Atomics.load(control, PHASE);
+  if (Atomics.add(control, ARRIVED, 1) + 1 < threads) {
+    waitWhile(control, PHASE, phase);
+    return;
+  }
+  Atomics.store(control, ARRIVED, 0);
+  Atomics.add(control, PHASE, 1);
+  wake(control, PHASE);
+}
