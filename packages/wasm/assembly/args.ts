@@ -127,3 +127,26 @@ export class PackArgs {
   packed: usize;
   packedType: u32;
 }
+
+/** y = rows of a weight by id: R ids, rows of K. */
+@unmanaged
+export class EmbeddingArgs {
+  R: u32;
+  /** Length of a row. */
+  K: u32;
+  /** Rows of the weight; an id is in [0, V). */
+  V: u32;
+  /** i32. */
+  ids: usize;
+  idsR: isize;
+  /** Storage of the weight: panels when packed, otherwise (V, K) of any strides. */
+  weightType: u32;
+  packed: u32;
+  weight: usize;
+  weightV: isize;
+  weightK: isize;
+  /** Storage of y: f32, f16 or bf16. */
+  dtype: u32;
+  y: usize;
+  yR: isize;
+}
