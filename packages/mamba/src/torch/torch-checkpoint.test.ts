@@ -7,10 +7,15 @@ import { unpickle } from './unpickle.ts';
 import type { RandomAccess } from './zip-directory.ts';
 
 // The fixtures are files of a real torch.save; fixtures/make.py says what is in them.
-const fixture = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`fixtures/${name}`, import.meta.url)));
+const fixture = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`fixtures/${name}`, import.meta.url)));
 
 function file(bytes: Uint8Array): RandomAccess {
-  return { name: 'model.bin', size: bytes.length, read: async (offset, length) => bytes.slice(offset, offset + length) };
+  return {
+    name: 'model.bin',
+    size: bytes.length,
+    read: async (offset, length) => bytes.slice(offset, offset + length),
+  };
 }
 
 function valuesOf(bytes: Uint8Array, tensor: TorchTensor): (number | bigint)[] {
@@ -45,7 +50,9 @@ describe('a file of torch.save', () => {
   test.each(['tensors.bin', 'trainer.bin'])('%s: every dtype, view and shared storage', async (name) => {
     const bytes = fixture(name);
     const tensors = await readTorchCheckpoint(file(bytes));
-    const found = Object.fromEntries(tensors.map((t) => [t.name, { dtype: t.dtype, shape: t.shape, values: valuesOf(bytes, t) }]));
+    const found = Object.fromEntries(
+      tensors.map((t) => [t.name, { dtype: t.dtype, shape: t.shape, values: valuesOf(bytes, t) }]),
+    );
     expect(found).toEqual(expected);
     const storage = (tensor: string): unknown => tensors.find((t) => t.name === tensor)!.storage;
     expect(storage('view')).toBe(storage('tied'));

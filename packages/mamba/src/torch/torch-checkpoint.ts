@@ -43,7 +43,9 @@ export async function readTorchCheckpoint(file: RandomAccess): Promise<readonly 
     if (order !== 'little') throw broken(file, `its byte order is ${order}`);
   }
   const root = unpickle(await file.read(pickle.offset, pickle.size), file.name);
-  return [...stateDict(root, file)].map(([name, value]) => describe(String(name), value, prefix, entries, file));
+  return [...stateDict(root, file)].map(([name, value]) =>
+    describe(String(name), value, prefix, entries, file),
+  );
 }
 
 /** The dictionary of tensors itself, or under the key a trainer put it. */
@@ -53,23 +55,45 @@ function stateDict(root: PickleValue, file: RandomAccess): Map<PickleValue, Pick
   return inner;
 }
 
-function describe(name: string, value: PickleValue, prefix: string, entries: ReadonlyMap<string, ZipEntry>, file: RandomAccess): TorchTensor {
+function describe(
+  name: string,
+  value: PickleValue,
+  prefix: string,
+  entries: ReadonlyMap<string, ZipEntry>,
+  file: RandomAccess,
+): TorchTensor {
   const call = rebuilt(value);
   if (call === undefined) throw broken(file, `${name} is not a tensor`);
   const [source, offset, shape, strides] = call;
-  const persistent = typeof source === 'object' && source !== null && 'persistent' in source ? source.persistent : undefined;
+  const persistent =
+    typeof source === 'object' && source !== null && 'persistent' in source ? source.persistent : undefined;
   if (!Array.isArray(persistent) || persistent[0] !== 'storage') throw broken(file, `${name} has no storage`);
   const [, storageClass, key] = persistent;
-  const className = typeof storageClass === 'object' && storageClass !== null && 'global' in storageClass ? storageClass.global : '';
+  const className =
+    typeof storageClass === 'object' && storageClass !== null && 'global' in storageClass
+      ? storageClass.global
+      : '';
   const dtype = storageDTypes[className];
-  if (dtype === undefined) throw new SsError('checkpoint-dtype', `${file.name}: ${name} is stored as ${className || 'an unknown class'}, which is not supported.`);
+  if (dtype === undefined)
+    throw new SsError(
+      'checkpoint-dtype',
+      `${file.name}: ${name} is stored as ${className || 'an unknown class'}, which is not supported.`,
+    );
   const storage = entries.get(`${prefix}data/${String(key)}`);
-  if (storage === undefined) throw new SsError('checkpoint-truncated', `${file.name}: the storage ${String(key)} of ${name} is not in the archive.`);
-  if (!isIndex(offset) || !areIndices(shape) || !areIndices(strides) || shape.length !== strides.length) throw broken(file, `${name} has no usable shape`);
+  if (storage === undefined)
+    throw new SsError(
+      'checkpoint-truncated',
+      `${file.name}: the storage ${String(key)} of ${name} is not in the archive.`,
+    );
+  if (!isIndex(offset) || !areIndices(shape) || !areIndices(strides) || shape.length !== strides.length)
+    throw broken(file, `${name} has no usable shape`);
   const layout = { shape, strides, offset };
   const capacity = Math.floor(storage.size / dtypes[dtype].bytes);
   if (!Number.isSafeInteger(elementCount(shape)) || elementSpan(layout).end > capacity) {
-    throw new SsError('checkpoint-truncated', `${file.name}: ${name} of shape (${shape.join(', ')}) reaches outside its storage of ${capacity} elements.`);
+    throw new SsError(
+      'checkpoint-truncated',
+      `${file.name}: ${name} of shape (${shape.join(', ')}) reaches outside its storage of ${capacity} elements.`,
+    );
   }
   return { name, dtype, storage, ...layout };
 }

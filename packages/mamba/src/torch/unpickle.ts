@@ -13,7 +13,16 @@ export interface PickleCall {
   readonly call: string;
   readonly args: readonly PickleValue[];
 }
-export type PickleValue = null | boolean | number | string | PickleGlobal | PicklePersistent | PickleCall | PickleValue[] | Map<PickleValue, PickleValue>;
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | string
+  | PickleGlobal
+  | PicklePersistent
+  | PickleCall
+  | PickleValue[]
+  | Map<PickleValue, PickleValue>;
 
 /** The names a checkpoint of tensors needs, and no others. */
 const calls = new Set([
@@ -39,7 +48,10 @@ export function unpickle(bytes: Uint8Array, file: string): PickleValue {
   const stack: Stack = [];
   let at = 0;
 
-  const fail = (why: string): SsError => new SsError('checkpoint-pickle', `${file} is not a dictionary of tensors: ${why} at byte ${at}.`, { hint: 'Convert it to safetensors with the tools it came from, if you trust it.' });
+  const fail = (why: string): SsError =>
+    new SsError('checkpoint-pickle', `${file} is not a dictionary of tensors: ${why} at byte ${at}.`, {
+      hint: 'Convert it to safetensors with the tools it came from, if you trust it.',
+    });
   const take = (length: number): number => {
     if (length < 0 || at + length > bytes.length) throw fail(`it ends inside an item`);
     at += length;
@@ -90,12 +102,14 @@ export function unpickle(bytes: Uint8Array, file: string): PickleValue {
     const start = take(length);
     for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[start + i]!);
     const signed = length === 0 ? 0n : BigInt.asIntN(8 * length, value);
-    if (signed > BigInt(Number.MAX_SAFE_INTEGER) || signed < -BigInt(Number.MAX_SAFE_INTEGER)) throw fail(`it has the integer ${signed}`);
+    if (signed > BigInt(Number.MAX_SAFE_INTEGER) || signed < -BigInt(Number.MAX_SAFE_INTEGER))
+      throw fail(`it has the integer ${signed}`);
     return Number(signed);
   };
   const setItems = (pairs: readonly PickleValue[]): void => {
     const target = top();
-    if (!(target instanceof Map) || pairs.length % 2 !== 0) throw fail('it sets items of what is not a dictionary');
+    if (!(target instanceof Map) || pairs.length % 2 !== 0)
+      throw fail('it sets items of what is not a dictionary');
     for (let i = 0; i < pairs.length; i += 2) target.set(pairs[i]!, pairs[i + 1]!);
   };
   const append = (items: readonly PickleValue[]): void => {
@@ -149,7 +163,8 @@ export function unpickle(bytes: Uint8Array, file: string): PickleValue {
     [0x52]: () => {
       // REDUCE
       const [args, callee] = [pop(), pop()];
-      if (!Array.isArray(args) || !isGlobal(callee) || !calls.has(callee.global)) throw fail('it calls what is not a function of tensors');
+      if (!Array.isArray(args) || !isGlobal(callee) || !calls.has(callee.global))
+        throw fail('it calls what is not a function of tensors');
       stack.push(callee.global === 'collections.OrderedDict' ? new Map() : { call: callee.global, args });
     },
     // BUILD: attributes of a dictionary, such as the _metadata of a state_dict, carry no tensors.
@@ -166,7 +181,8 @@ export function unpickle(bytes: Uint8Array, file: string): PickleValue {
     const opcode = u8();
     if (opcode === 0x2e) break;
     const run = opcodes[opcode];
-    if (run === undefined) throw fail(`it has the opcode 0x${opcode.toString(16)}, which a dictionary of tensors does not need,`);
+    if (run === undefined)
+      throw fail(`it has the opcode 0x${opcode.toString(16)}, which a dictionary of tensors does not need,`);
     run();
     // Lists and dictionaries are shared, never copied, so memory stays within a small multiple of the file.
     if (stack.length > 1_000_000) throw fail('its stack is too deep');

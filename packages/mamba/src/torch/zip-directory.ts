@@ -38,7 +38,8 @@ export async function readZipDirectory(file: RandomAccess): Promise<ReadonlyMap<
   const spans: { start: number; end: number; path: string }[] = [];
   let at = 0;
   for (let i = 0; i < directory.count; i++) {
-    if (at + 46 > bytes.length || view.getUint32(at, true) !== centralRecord) throw broken(file, `its directory ends after ${i} of ${directory.count} entries`);
+    if (at + 46 > bytes.length || view.getUint32(at, true) !== centralRecord)
+      throw broken(file, `its directory ends after ${i} of ${directory.count} entries`);
     const nameLength = view.getUint16(at + 28, true);
     const extraLength = view.getUint16(at + 30, true);
     const next = at + 46 + nameLength + extraLength + view.getUint16(at + 32, true);
@@ -46,7 +47,8 @@ export async function readZipDirectory(file: RandomAccess): Promise<ReadonlyMap<
     const path = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
     if (view.getUint16(at + 8, true) & 1) throw broken(file, `${path} is encrypted`);
     const sizes = wideFields(view, at, at + 46 + nameLength, extraLength);
-    if (view.getUint16(at + 10, true) !== 0 || sizes.packed !== sizes.size) throw broken(file, `${path} is compressed, which torch.save never does`);
+    if (view.getUint16(at + 10, true) !== 0 || sizes.packed !== sizes.size)
+      throw broken(file, `${path} is compressed, which torch.save never does`);
     if (entries.has(path)) throw broken(file, `${path} is there twice`);
     const offset = await dataOffset(file, path, sizes.header);
     if (offset + sizes.size > directory.offset) throw broken(file, `${path} reaches into the directory`);
@@ -56,7 +58,8 @@ export async function readZipDirectory(file: RandomAccess): Promise<ReadonlyMap<
   }
   spans.sort((a, b) => a.start - b.start);
   for (let i = 1; i < spans.length; i++) {
-    if (spans[i]!.start < spans[i - 1]!.end) throw broken(file, `${spans[i - 1]!.path} and ${spans[i]!.path} overlap`);
+    if (spans[i]!.start < spans[i - 1]!.end)
+      throw broken(file, `${spans[i - 1]!.path} and ${spans[i]!.path} overlap`);
   }
   return entries;
 }
@@ -67,15 +70,28 @@ async function locateDirectory(file: RandomAccess): Promise<{ offset: number; si
   const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
   let at = tailLength - 22;
   while (at >= 0 && view.getUint32(at, true) !== endRecord) at--;
-  if (at < 0) throw new SsError('checkpoint-truncated', `${file.name} is not a whole zip archive: it has no end record.`, { hint: 'Download it again.' });
-  let found = { count: view.getUint16(at + 10, true), size: view.getUint32(at + 12, true), offset: view.getUint32(at + 16, true) };
-  if (found.count === 0xffff || found.size === 0xffffffff || found.offset === 0xffffffff) found = await locateWide(file, file.size - tailLength + at);
+  if (at < 0)
+    throw new SsError(
+      'checkpoint-truncated',
+      `${file.name} is not a whole zip archive: it has no end record.`,
+      { hint: 'Download it again.' },
+    );
+  let found = {
+    count: view.getUint16(at + 10, true),
+    size: view.getUint32(at + 12, true),
+    offset: view.getUint32(at + 16, true),
+  };
+  if (found.count === 0xffff || found.size === 0xffffffff || found.offset === 0xffffffff)
+    found = await locateWide(file, file.size - tailLength + at);
   if (found.size > largestDirectory) throw broken(file, `its directory claims ${found.size} bytes`);
   if (found.offset + found.size > file.size) throw broken(file, 'its directory lies outside the file');
   return found;
 }
 
-async function locateWide(file: RandomAccess, end: number): Promise<{ offset: number; size: number; count: number }> {
+async function locateWide(
+  file: RandomAccess,
+  end: number,
+): Promise<{ offset: number; size: number; count: number }> {
   if (end < 20) throw broken(file, 'it lacks the zip64 locator');
   const locator = dataView(await file.read(end - 20, 20));
   if (locator.getUint32(0, true) !== zip64Locator) throw broken(file, 'it lacks the zip64 locator');
@@ -87,9 +103,18 @@ async function locateWide(file: RandomAccess, end: number): Promise<{ offset: nu
 }
 
 /** Sizes and offset of an entry; those that do not fit 32 bits are in its zip64 extra field, in this order. */
-function wideFields(view: DataView, at: number, extra: number, extraLength: number): { size: number; packed: number; header: number } {
-  const fields = { size: view.getUint32(at + 24, true), packed: view.getUint32(at + 20, true), header: view.getUint32(at + 42, true) };
-  for (let field = extra; field + 4 <= extra + extraLength; ) {
+function wideFields(
+  view: DataView,
+  at: number,
+  extra: number,
+  extraLength: number,
+): { size: number; packed: number; header: number } {
+  const fields = {
+    size: view.getUint32(at + 24, true),
+    packed: view.getUint32(at + 20, true),
+    header: view.getUint32(at + 42, true),
+  };
+  for (let field = extra; field + 4 <= extra + extraLength;) {
     const length = view.getUint16(field + 2, true);
     const end = field + 4 + length;
     if (view.getUint16(field, true) === 1 && end <= extra + extraLength) {

@@ -1,0 +1,18 @@
+import type { DType, Shape } from '@ss/core';
+
+/** A stored tensor, not read yet. */
+export interface CheckpointTensor {
+  /** As its file names it. */
+  readonly name: string;
+  /** As its file names its dtype. */
+  readonly stored: string;
+  /** undefined for dtypes that no op knows. */
+  readonly dtype: DType | undefined;
+  readonly shape: Shape;
+  readonly byteLength: number;
+  /** The row-major bytes. */
+  read(signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+/** The tensors of a checkpoint by name, in the order in which they are best read. */
+export type Checkpoint = ReadonlyMap<string, CheckpointTensor>;

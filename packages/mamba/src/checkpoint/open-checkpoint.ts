@@ -1,0 +1,96 @@
+import { failure } from '../errors.ts';
+import type { Source, SourceFile } from '../source/source.ts';
+import type { Checkpoint, CheckpointTensor } from './checkpoint.ts';
+import { isObject, readJson } from './json.ts';
+import { safetensorsIn } from './safetensors.ts';
+import { torchTensorsIn } from './torch.ts';
+
+/** A way to store weights: in one file, or in several with an index that says what is where. */
+interface Format {
+  readonly file: string;
+  readonly extension: string;
+  tensors(file: SourceFile, signal: AbortSignal | undefined): Promise<readonly CheckpointTensor[]>;
+}
+
+const formats: readonly Format[] = [
+  { file: 'model.safetensors', extension: '.safetensors', tensors: safetensorsIn },
+  { file: 'pytorch_model.bin', extension: '.bin', tensors: torchTensorsIn },
+];
+
+/**
+ * Finds the weights of a source and reads their headers, in one file or sharded.
+ * @throws SsError `checkpoint-missing`, `checkpoint-invalid`, `checkpoint-truncated`, `checkpoint-pickle`
+ */
+export async function openCheckpoint(source: Source, signal?: AbortSignal): Promise<Checkpoint> {
+  for (const format of formats) {
+    const single = await source.open(format.file, signal);
+    if (single) return collect(await format.tensors(single, signal));
+    const index = await readJson(source, `${format.file}.index.json`, 'checkpoint-invalid', signal);
+    if (index) return collect(await shards(source, format, index['weight_map'], signal));
+  }
+  return collect(await onlyFile(source, signal));
+}
+
+/** Weights under a name of their own, when there is just one such file to mean. */
+async function onlyFile(
+  source: Source,
+  signal: AbortSignal | undefined,
+): Promise<readonly CheckpointTensor[]> {
+  const names = (await source.list()) ?? [];
+  for (const format of formats) {
+    const [name, ...others] = names.filter((name) => name.endsWith(format.extension));
+    if (name !== undefined && others.length === 0)
+      return format.tensors((await source.open(name, signal))!, signal);
+  }
+  const wanted = formats.map(({ file }) => file).join(' or ');
+  throw failure('checkpoint-missing', `${source.label} has no ${wanted}.`, {
+    hint: 'Download the files of the model, weights included, into one folder.',
+    details: { source: source.label, ...(names.length > 0 && { found: names }) },
+  });
+}
+
+async function shards(
+  source: Source,
+  format: Format,
+  map: unknown,
+  signal: AbortSignal | undefined,
+): Promise<CheckpointTensor[]> {
+  const index = `${format.file}.index.json`;
+  if (!isObject(map) || Object.keys(map).length === 0)
+    throw failure('checkpoint-invalid', `${index} has no weight_map.`);
+  const files = [...new Set(Object.values(map))];
+  const tensors: CheckpointTensor[] = [];
+  for (const name of files) {
+    if (typeof name !== 'string' || !/^[^/\\]+$/.test(name) || name.startsWith('..')) {
+      throw failure(
+        'checkpoint-invalid',
+        `${index} names ${JSON.stringify(name)}, which is no file of the same folder.`,
+      );
+    }
+    const file = await source.open(name, signal);
+    if (file === undefined)
+      throw failure('checkpoint-missing', `${source.label} has no ${name}, which ${index} names.`, {
+        details: { file: name },
+      });
+    const found = await format.tensors(file, signal);
+    const here = new Set(found.map((tensor) => tensor.name));
+    const absent = Object.keys(map).find((tensor) => map[tensor] === name && !here.has(tensor));
+    if (absent !== undefined)
+      throw failure(
+        'checkpoint-invalid',
+        `${index} says that ${absent} is in ${name}, which does not have it.`,
+      );
+    tensors.push(...found);
+  }
+  return tensors;
+}
+
+function collect(tensors: readonly CheckpointTensor[]): Checkpoint {
+  const checkpoint = new Map<string, CheckpointTensor>();
+  for (const tensor of tensors) {
+    if (checkpoint.has(tensor.name))
+      throw failure('checkpoint-invalid', `${tensor.name} is in two files of the checkpoint.`);
+    checkpoint.set(tensor.name, tensor);
+  }
+  return checkpoint;
+}

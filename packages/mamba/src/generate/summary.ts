@@ -1,0 +1,70 @@
+export type StopReason =
+  /** `maxTokens` were drawn */
+  | 'length'
+  /** one of `stopIds` was drawn */
+  | 'stop-id'
+  /** one of `stop` came up */
+  | 'stop-string'
+  /** the loop was left */
+  | 'cancelled'
+  /** the signal was aborted */
+  | 'aborted'
+  /** an op failed */
+  | 'failed';
+
+/** How a generation went; milliseconds are those spent in it, not between its pieces. */
+export interface GenerationSummary {
+  readonly reason: StopReason;
+  /** Drawn. */
+  readonly tokens: number;
+  /** Run before the first was drawn. */
+  readonly promptTokens: number;
+  readonly seed: number;
+  readonly backend: string;
+  /** From the start to the first token. */
+  readonly prefillMilliseconds: number;
+  readonly prefillTokensPerSecond: number;
+  /** From the first token to the last. */
+  readonly decodeMilliseconds: number;
+  readonly decodeTokensPerSecond: number;
+}
+
+/** Time spent at work, and what was done in it. */
+export class Meter {
+  readonly #prefill: { milliseconds: number };
+  readonly #decode: { milliseconds: number };
+  tokens = 0;
+  promptTokens = 0;
+
+  constructor() {
+    this.#prefill = { milliseconds: 0 };
+    this.#decode = { milliseconds: 0 };
+  }
+
+  /** Starts a stretch of work; the result ends it. It counts as prefill until a token has been drawn. */
+  start(): Disposable {
+    const phase = this.tokens === 0 ? this.#prefill : this.#decode;
+    const started = performance.now();
+    return { [Symbol.dispose]: () => void (phase.milliseconds += performance.now() - started) };
+  }
+
+  summary(reason: StopReason, seed: number, backend: string): GenerationSummary {
+    const { milliseconds: prefill } = this.#prefill;
+    const { milliseconds: decode } = this.#decode;
+    return {
+      reason,
+      tokens: this.tokens,
+      promptTokens: this.promptTokens,
+      seed,
+      backend,
+      prefillMilliseconds: prefill,
+      prefillTokensPerSecond: rate(this.promptTokens, prefill),
+      decodeMilliseconds: decode,
+      decodeTokensPerSecond: rate(this.tokens - 1, decode),
+    };
+  }
+}
+
+function rate(tokens: number, milliseconds: number): number {
+  return milliseconds > 0 && tokens > 0 ? (tokens / milliseconds) * 1000 : 0;
+}

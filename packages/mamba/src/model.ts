@@ -1,0 +1,204 @@
+import type { Decision, Engine, Tensor } from '@ss/core';
+import { writeState } from '@ss/mamba-block';
+import type { Layer, LayerState } from '@ss/mamba-block';
+import { failure } from './errors.ts';
+import { Generation } from './generate/generation.ts';
+import { withDefaults } from './generate/options.ts';
+import type { GenerateOptions } from './generate/options.ts';
+import type { ModelConfig } from './model-config.ts';
+import { forwardLayers } from './network.ts';
+import type { Network, Prompt } from './network.ts';
+import { readSession } from './session/session-file.ts';
+import { Session } from './session/session.ts';
+import type { AdvanceOptions } from './session/session.ts';
+import type { Tokenizer } from './tokenizer/tokenizer.ts';
+import type { ModelWarning } from './warning.ts';
+
+/** What a model is made of. */
+export interface ModelParts {
+  readonly engine: Engine;
+  readonly config: ModelConfig;
+  /** (rows, K) from `engine.pack()` */
+  readonly embedding: Tensor;
+  /** (K) f32, of the norm after the last layer */
+  readonly normWeight: Tensor;
+  /** (rows, K) from `engine.pack()`; the embedding when absent */
+  readonly headWeight?: Tensor | undefined;
+  readonly layers: readonly Layer[];
+  /** Tells states of this model from those of others. */
+  readonly fingerprint: string;
+  readonly tokenizer?: Tokenizer | undefined;
+  readonly warnings?: readonly ModelWarning[] | undefined;
+}
+
+/** A language model: embedding, layers, norm, head, and a tokenizer if it has one. */
+export class MambaModel implements Network, AsyncDisposable {
+  readonly parts: ModelParts;
+  readonly #release: () => void | Promise<void>;
+  readonly #sessions = new Set<Session>();
+  #disposed = false;
+
+  /** @param release frees the parts; without it they stay their maker's */
+  constructor(parts: ModelParts, release: () => void | Promise<void> = () => undefined) {
+    this.parts = parts;
+    this.#release = release;
+  }
+
+  get engine(): Engine {
+    return this.parts.engine;
+  }
+
+  /** How the backend was chosen; prints as a table, `summary` is one line. */
+  get decision(): Decision | undefined {
+    return this.engine.decision;
+  }
+
+  get config(): ModelConfig {
+    return this.parts.config;
+  }
+
+  get layers(): readonly Layer[] {
+    return this.parts.layers;
+  }
+
+  get tokenizer(): Tokenizer | undefined {
+    return this.parts.tokenizer;
+  }
+
+  get warnings(): readonly ModelWarning[] {
+    return this.parts.warnings ?? [];
+  }
+
+  get fingerprint(): string {
+    return this.parts.fingerprint;
+  }
+
+  /**
+   * Draws a continuation of a text, or of ids. Nothing runs before the first piece is asked for; leaving the
+   * loop stops the work.
+   * @throws SsError `generate-option`, `prompt-empty`, `token-invalid`, `tokenizer-missing` at the call; from
+   * the loop `aborted`, `session-busy`, `execution-failed`
+   */
+  generate(prompt: Prompt, options: GenerateOptions = {}): Generation {
+    const tokens = this.encode(prompt);
+    const sampling = withDefaults(options, this.config.eosIds);
+    if (sampling.stop.length > 0) this.#requireTokenizer('stop strings are');
+    const { state, signal } = options;
+    state?.requireFrom(this);
+    if (tokens.length === 0 && (state?.tokens.length ?? 0) === 0) {
+      throw failure('prompt-empty', 'There is no token to continue from.', {
+        hint: 'Start with a prompt of at least one token.',
+      });
+    }
+    return new Generation({
+      network: this,
+      tokenizer: this.tokenizer,
+      prompt: tokens,
+      sampling,
+      signal,
+      session: state,
+      open: () => this.session(),
+    });
+  }
+
+  /** Logits (rows) of what follows a text, or ids. @throws as {@link generate} */
+  async logits(prompt: Prompt, options: AdvanceOptions = {}): Promise<Float32Array> {
+    const tokens = this.encode(prompt);
+    using session = this.session();
+    session.append(tokens);
+    return await session.logits(options);
+  }
+
+  /** A text that has not begun. Freed with the model at the latest. */
+  session(): Session {
+    return new Session(this, this.createStates(), this.#sessions);
+  }
+
+  /** A session from what `session.save()` wrote. @throws SsError `state-invalid`, `state-mismatch` */
+  async restore(bytes: Uint8Array): Promise<Session> {
+    const session = this.session();
+    try {
+      const { tokens, absorbed, layers } = await readSession(
+        bytes,
+        this.fingerprint,
+        session.states,
+        this.config.vocabulary,
+      );
+      session.states.forEach((state, i) => writeState(this.engine, state, layers[i]!));
+      session.resume(tokens, absorbed);
+      return session;
+    } catch (error) {
+      session.dispose();
+      throw error;
+    }
+  }
+
+  /** New states for every layer, for `forward` and for loops of your own. */
+  createStates(batch = 1): LayerState[] {
+    return this.layers.map((layer) => layer.createState(batch));
+  }
+
+  /** ids (...) i32 to (..., K) f32 */
+  embed(ids: Tensor): Tensor {
+    return this.engine.embedding({ ids, weight: this.parts.embedding });
+  }
+
+  /** The norm after the last layer, (..., K). */
+  norm(x: Tensor): Tensor {
+    return this.engine.rmsNorm({ x, weight: this.parts.normWeight, eps: this.config.normEps }).y;
+  }
+
+  /** (..., K) to logits (..., rows); those from `config.vocabulary` on are padding. */
+  head(x: Tensor): Tensor {
+    return this.engine.linear({ x, weight: this.parts.headWeight ?? this.parts.embedding });
+  }
+
+  /** ids (B, L) i32 to logits (B, L, rows). States are read, and left as they are after the last step. */
+  forward(ids: Tensor, states?: readonly LayerState[]): Tensor {
+    return this.engine.scope(() => this.head(this.norm(forwardLayers(this.layers, this.embed(ids), states))));
+  }
+
+  /** The same model with other parts, such as fewer layers. The parts stay with whom they belonged to. */
+  with(parts: Partial<Omit<ModelParts, 'engine'>>): MambaModel {
+    const layers = parts.layers ?? this.layers;
+    const order = layers.map((layer) => this.layers.indexOf(layer));
+    const unchanged = order.length === this.layers.length && order.every((at, i) => at === i);
+    const fingerprint = unchanged ? this.fingerprint : `${this.fingerprint}[${order.join()}]`;
+    return new MambaModel({
+      ...this.parts,
+      fingerprint,
+      ...parts,
+      config: { ...this.config, ...parts.config, layers: layers.length },
+    });
+  }
+
+  /** @throws SsError `tokenizer-missing`, `token-invalid` */
+  encode(prompt: Prompt): readonly number[] {
+    const ids = typeof prompt === 'string' ? this.#requireTokenizer('text is').encode(prompt) : prompt;
+    const { vocabulary } = this.config;
+    const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
+    if (wrong === undefined) return ids;
+    throw failure('token-invalid', `The id ${wrong} is outside the vocabulary of ${vocabulary}.`, {
+      details: { id: wrong, vocabulary },
+    });
+  }
+
+  /** Frees every session, then the weights and the engine if `loadModel` made them. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const session of this.#sessions) session.dispose();
+    await this.#release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  #requireTokenizer(what: string): Tokenizer {
+    if (this.tokenizer) return this.tokenizer;
+    throw failure('tokenizer-missing', `The model has no tokenizer, and ${what} given.`, {
+      hint: 'Pass ids, or add tokenizer.json to the files of the model.',
+    });
+  }
+}

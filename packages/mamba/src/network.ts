@@ -1,0 +1,44 @@
+import type { Engine, Tensor } from '@ss/core';
+import type { Layer, LayerState } from '@ss/mamba-block';
+import type { ModelConfig } from './model-config.ts';
+
+/** What sessions and generations need of a model: its layers in order, and what stands around them. */
+export interface Network {
+  readonly engine: Engine;
+  readonly config: ModelConfig;
+  readonly layers: readonly Layer[];
+  readonly fingerprint: string;
+  /** (...) i32 ids to (..., K) */
+  embed(ids: Tensor): Tensor;
+  /** The norm after the last layer. */
+  norm(x: Tensor): Tensor;
+  /** (..., K) to logits (..., rows) */
+  head(x: Tensor): Tensor;
+  /** Ids of a text, or ids that were checked. */
+  encode(prompt: Prompt): readonly number[];
+}
+
+export type Prompt = string | readonly number[];
+
+/** (B, L, K) through every layer; `x` stays the caller's. */
+export function forwardLayers(layers: readonly Layer[], x: Tensor, states?: readonly LayerState[]): Tensor {
+  return throughLayers(layers, x, (layer, input, i) => layer.forward(input, states?.[i]));
+}
+
+/** (B, K) through every layer, one step; `x` stays the caller's. */
+export function stepLayers(layers: readonly Layer[], x: Tensor, states: readonly LayerState[]): Tensor {
+  return throughLayers(layers, x, (layer, input, i) => layer.step(input, states[i]!));
+}
+
+function throughLayers(
+  layers: readonly Layer[],
+  x: Tensor,
+  run: (layer: Layer, input: Tensor, index: number) => Tensor,
+): Tensor {
+  let current = x.alias();
+  for (const [index, layer] of layers.entries()) {
+    using input = current;
+    current = run(layer, input, index);
+  }
+  return current;
+}

@@ -1,0 +1,6 @@
+/** Something odd about a checkpoint that was settled without stopping. */
+export interface ModelWarning {
+  readonly code: 'config-disagrees' | 'config-missing' | 'tokenizer-missing' | 'tokenizer-larger';
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
