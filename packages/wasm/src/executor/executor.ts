@@ -1,3 +1,5 @@
+import type { SsError } from '@ss/core';
+
 /** Who runs command lists, in the order they are handed over. */
 export interface Executor {
   /** How many lists have been handed over. */
@@ -5,7 +7,7 @@ export interface Executor {
   /** How many have run; memory they used is the host's again. */
   readonly completed: number;
   readonly threads: number;
-  readonly lost?: Promise<Error>;
+  readonly lost?: Promise<SsError> | undefined;
   /**
    * Takes one list. Returns nothing when it has run, or a promise of that; `release` is called once it has, or
    * never will.

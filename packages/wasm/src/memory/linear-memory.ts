@@ -49,9 +49,14 @@ export class LinearMemory {
     return this.#allocator.liveBlocks;
   }
 
-  /** An address, aligned to 256 bytes. @throws SsError `out-of-memory` */
-  alloc(byteLength: number): number {
-    const address = this.#allocator.alloc(byteLength);
+  /**
+   * An address, aligned to 256 bytes; with `untouched`, one that was never in use.
+   * @throws SsError `out-of-memory`
+   */
+  alloc(byteLength: number, { untouched = false }: { readonly untouched?: boolean } = {}): number {
+    const address = untouched
+      ? this.#allocator.allocUntouched(byteLength)
+      : this.#allocator.alloc(byteLength);
     if (address !== undefined) return address;
     throw new SsError(
       'out-of-memory',

@@ -15,8 +15,50 @@ export function stride({ strides, dtype }: Arg, axis: number): number {
   return strides[axis]! * dtypes[dtype].bytes;
 }
 
+/** The number kernels know a dtype by. */
 export function code(dtype: DType): number {
   return dtypeCode[dtype]!;
+}
+
+type Fields<Pointer extends string, Prefix extends string, Axis extends string> = {
+  readonly [Field in Pointer | `${Prefix}${Axis}`]: number;
+};
+
+/**
+ * The fields of one argument: its address as `pointer`, the strides of its axes as `prefix` + letter. Without an
+ * argument, and for an axis it does not have, they are 0.
+ */
+export function fields<Pointer extends string, Prefix extends string, Axis extends string>(
+  arg: Arg | undefined,
+  [pointer, prefix]: readonly [Pointer, Prefix],
+  axes: Readonly<Record<Axis, number | undefined>>,
+): Fields<Pointer, Prefix, Axis> {
+  const values: Record<string, number> = { [pointer]: arg ? addressOf(arg) : 0 };
+  for (const letter in axes) {
+    const axis = axes[letter];
+    values[prefix + letter] = arg && axis !== undefined ? stride(arg, axis) : 0;
+  }
+  return values as Fields<Pointer, Prefix, Axis>;
+}
+
+/** The view that walks an axis from its end, of an argument that is there. */
+export function reversed<A extends Arg | undefined>(arg: A, axis: number): A {
+  if (arg === undefined) return arg;
+  const { shape, strides, offset } = arg;
+  const step = strides[axis]!;
+  return { ...arg, offset: offset + (shape[axis]! - 1) * step, strides: strides.with(axis, -step) };
+}
+
+/** The view whose `axis` is two: `groups` equal parts, and the place in a part. */
+export function grouped<A extends Arg | undefined>(arg: A, axis: number, groups: number): A {
+  if (arg === undefined) return arg;
+  const { shape, strides } = arg;
+  const part = shape[axis]! / groups;
+  return {
+    ...arg,
+    shape: shape.toSpliced(axis, 1, groups, part),
+    strides: strides.toSpliced(axis, 1, strides[axis]! * part, strides[axis]!),
+  };
 }
 
 /** Scratch of every thread starts on its own pair of cache lines. */

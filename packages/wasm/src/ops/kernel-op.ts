@@ -26,8 +26,3 @@ export interface KernelOp {
   assess(call: OpCall, means: Means): Assessment;
   works(call: Bound, means: Means): readonly Work[];
 }
-
-/** Keeps the type of the values that belong to a layout. */
-export function work<L extends Layout>(of: Work<L>): Work {
-  return of as unknown as Work;
-}

@@ -4,17 +4,30 @@ export function refuse(blocker: Blocker): Refusal {
   return { ok: false, blockers: [blocker] };
 }
 
-/** Why a call with wide or complex numbers or packed sequences is refused; undefined when it has none. */
-export function unsupported(call: OpCall, allowed: Readonly<Record<string, readonly DType[]>>): Refusal | undefined {
-  for (const [name, { dtype }] of Object.entries({ ...call.inputs, ...call.outputs })) {
+/** Refuses a call with a dtype that its kernel does not take; `*` stands for all arguments not named. */
+export function unsupported(
+  call: OpCall,
+  allowed: Readonly<Record<string, readonly DType[]>>,
+): Refusal | undefined {
+  for (const [name, { dtype }] of [...Object.entries(call.inputs), ...Object.entries(call.outputs)]) {
     const dtypes = allowed[name] ?? allowed['*']!;
     if (dtypes.includes(dtype)) continue;
     return refuse({
       code: 'dtype-unsupported',
-      message: `wasm has no ${call.op} with ${name} in ${dtype}`,
+      message: `wasm has no ${call.op} with ${dtype} ${name}, only ${dtypes.join(', ')}`,
       origin: 'request',
-      fix: `${dtypes.join(', ')} run here; select({ fallback: 'op' }) lets the reference run the rest`,
+      fix: "select({ fallback: 'op' }) lets another backend run such calls",
     });
   }
   return undefined;
+}
+
+export function packedSequences(call: OpCall): Refusal | undefined {
+  if (!call.inputs['cuSeqlens'] && !call.inputs['stateIndices']) return undefined;
+  return refuse({
+    code: 'packed-unsupported',
+    message: `wasm has no ${call.op} over packed sequences or state slots`,
+    origin: 'request',
+    fix: 'Call it for each sequence.',
+  });
 }

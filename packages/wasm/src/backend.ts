@@ -1,0 +1,228 @@
+import { CallFailure, elementSpan, SsError, throwIfAborted, dtypes } from '@ss/core';
+import type {
+  Assessment,
+  Backend,
+  BoundCall,
+  DeviceInfo,
+  MemoryInfo,
+  OpCall,
+  OpName,
+  PreparedCalls,
+} from '@ss/core';
+import type { KernelTable } from './executor/command-list.ts';
+import { encodeList } from './executor/encode.ts';
+import type { Step } from './executor/encode.ts';
+import { ListFailure } from './executor/executor.ts';
+import type { Executor } from './executor/executor.ts';
+import { HostHeap } from './memory/host-heap.ts';
+import type { LinearMemory } from './memory/linear-memory.ts';
+import type { Region } from './memory/region.ts';
+import { copyBytes, fillZero } from './ops/bytes.ts';
+import { kernelOps } from './ops/index.ts';
+import type { Work } from './ops/kernel-op.ts';
+import { refuse } from './ops/refusal.ts';
+
+type Calls = readonly BoundCall<Region>[];
+
+/** The contract's backend over one linear memory and whoever runs its command lists. */
+export class WasmBackend implements Backend<Region> {
+  readonly id = 'wasm';
+  readonly device: DeviceInfo;
+  readonly ops: readonly OpName[] = Object.keys(kernelOps) as OpName[];
+  readonly lost?: Promise<SsError>;
+  readonly #memory: LinearMemory;
+  readonly #executor: Executor;
+  readonly #kernels: ReadonlyMap<string, number>;
+  readonly #heap: HostHeap;
+  /** The newest submission when something was last freed; what is allocated now may lie there. */
+  #lastFree = 0;
+  #liveBytes = 0;
+  #liveBuffers = 0;
+
+  constructor(device: DeviceInfo, memory: LinearMemory, executor: Executor, table: KernelTable) {
+    this.device = device;
+    this.#memory = memory;
+    this.#executor = executor;
+    this.#kernels = new Map(table.names.map((name, index) => [name, index]));
+    this.#heap = new HostHeap(
+      (byteLength) => memory.alloc(byteLength, { untouched: !this.#hasRun(this.#lastFree) }),
+      (address) => memory.free(address),
+    );
+    if (executor.lost) this.lost = executor.lost;
+  }
+
+  assess(call: OpCall): Assessment {
+    return tooLarge(call, this.#memory.maximum) ?? kernelOps[call.op]!.assess(call, this.#executor);
+  }
+
+  submit(calls: Calls): void | Promise<void> {
+    const { steps, callOf } = this.#steps(calls);
+    const list = this.#encode(steps);
+    touch(regionsOf(calls), this.#executor.enqueued + 1);
+    return this.#execute(list, steps, callOf, () => this.#heap.free(list));
+  }
+
+  async prepare(
+    calls: Calls,
+    { signal }: { readonly signal?: AbortSignal | undefined },
+  ): Promise<PreparedCalls> {
+    throwIfAborted(signal, 'preparing a program');
+    const { steps, callOf } = this.#steps(calls);
+    const list = this.#encode(steps);
+    const regions = regionsOf(calls);
+    let pending = 0;
+    let disposed = false;
+    const freeWhenIdle = (): void => {
+      if (disposed && pending === 0) this.#heap.free(list);
+    };
+    return {
+      submit: () => {
+        touch(regions, this.#executor.enqueued + 1);
+        pending++;
+        return this.#execute(list, steps, callOf, () => {
+          pending--;
+          freeWhenIdle();
+        });
+      },
+      dispose: () => {
+        if (disposed) return;
+        disposed = true;
+        freeWhenIdle();
+      },
+    };
+  }
+
+  alloc(byteLength: number, { zero }: { readonly zero: boolean }): Region {
+    const address = this.#memory.alloc(byteLength);
+    const region = { address, byteLength, lastUse: this.#lastFree };
+    this.#liveBytes += byteLength;
+    this.#liveBuffers++;
+    if (zero && this.#hasRun(region.lastUse)) this.#memory.bytes.fill(0, address, address + byteLength);
+    else if (zero) this.#enqueue(region, fillZero(address, byteLength));
+    return region;
+  }
+
+  free(region: Region): void {
+    this.#memory.free(region.address);
+    this.#lastFree = this.#executor.enqueued;
+    this.#liveBytes -= region.byteLength;
+    this.#liveBuffers--;
+  }
+
+  write(region: Region, byteOffset: number, bytes: Uint8Array): void {
+    const to = region.address + byteOffset;
+    if (this.#hasRun(region.lastUse)) {
+      this.#memory.bytes.set(bytes, to);
+      return;
+    }
+    const staged = this.#heap.alloc(bytes.byteLength);
+    this.#memory.bytes.set(bytes, staged);
+    this.#enqueue(region, copyBytes(to, staged, bytes.byteLength), () => this.#heap.free(staged));
+  }
+
+  read(region: Region, byteOffset: number, byteLength: number): Uint8Array | Promise<Uint8Array> {
+    const from = region.address + byteOffset;
+    if (this.#hasRun(region.lastUse)) return this.#memory.bytes.slice(from, from + byteLength);
+    const staged = this.#heap.alloc(byteLength);
+    let bytes: Uint8Array | undefined;
+    const done = this.#enqueue(region, copyBytes(staged, from, byteLength), () => {
+      bytes = this.#memory.bytes.slice(staged, staged + byteLength);
+      this.#heap.free(staged);
+    });
+    return Promise.resolve(done).then(() => bytes!);
+  }
+
+  memory(): MemoryInfo {
+    return {
+      liveBytes: this.#liveBytes,
+      liveBuffers: this.#liveBuffers,
+      reservedBytes: this.#memory.reservedBytes,
+    };
+  }
+
+  dispose(): void | Promise<void> {
+    return this.#executor.dispose();
+  }
+
+  #hasRun(submission: number): boolean {
+    return this.#executor.completed >= submission;
+  }
+
+  #steps(calls: Calls): { steps: readonly Step[]; callOf: readonly number[] } {
+    const steps: Step[] = [];
+    const callOf: number[] = [];
+    for (const [index, call] of calls.entries()) {
+      const scratch = call.scratch?.address ?? 0;
+      for (const work of kernelOps[call.op]!.works(call, this.#executor)) {
+        steps.push({ work, scratch });
+        callOf.push(index);
+      }
+    }
+    return { steps, callOf };
+  }
+
+  #encode(steps: readonly Step[]): number {
+    return encodeList(steps, this.#memory, this.#heap, this.#kernels, this.#executor.threads);
+  }
+
+  /** One built-in step, in order with everything else. */
+  #enqueue(region: Region, work: Work, release?: () => void): void | Promise<void> {
+    const steps = [{ work, scratch: 0 }];
+    const list = this.#encode(steps);
+    touch([region], this.#executor.enqueued + 1);
+    return this.#execute(list, steps, [0], () => {
+      release?.();
+      this.#heap.free(list);
+    });
+  }
+
+  #execute(
+    list: number,
+    steps: readonly Step[],
+    callOf: readonly number[],
+    release: () => void,
+  ): void | Promise<void> {
+    const explain = (failure: unknown): never => {
+      if (!(failure instanceof ListFailure)) throw failure;
+      throw new CallFailure(callOf[failure.index]!, describe(failure, steps[failure.index]!));
+    };
+    try {
+      return this.#executor.execute(list, release)?.catch(explain);
+    } catch (failure) {
+      explain(failure);
+    }
+  }
+}
+
+function regionsOf(calls: Calls): ReadonlySet<Region> {
+  const regions = new Set<Region>();
+  for (const { inputs, outputs, scratch } of calls) {
+    for (const { buffer } of Object.values(inputs)) regions.add(buffer);
+    for (const { buffer } of Object.values(outputs)) regions.add(buffer);
+    if (scratch) regions.add(scratch);
+  }
+  return regions;
+}
+
+function touch(regions: Iterable<Region>, submission: number): void {
+  for (const region of regions) region.lastUse = submission;
+}
+
+function tooLarge(call: OpCall, maximum: number): Assessment | undefined {
+  let bytes = 0;
+  for (const spec of [...Object.values(call.inputs), ...Object.values(call.outputs)]) {
+    const { start, end } = elementSpan(spec);
+    bytes += (end - start) * dtypes[spec.dtype].bytes;
+  }
+  if (bytes <= maximum) return undefined;
+  return refuse({
+    code: 'size-exceeded',
+    message: `its tensors take ${bytes} bytes and WebAssembly memory has ${maximum}`,
+    origin: 'device',
+    fix: 'Split the batch or the sequence.',
+  });
+}
+
+function describe({ status, message }: ListFailure, { work }: Step): Error {
+  return new Error(message === '' ? `The kernel ${work.kernel} gave the status ${status}.` : `The kernel ${work.kernel} stopped: ${message}.`);
+}
