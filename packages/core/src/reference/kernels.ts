@@ -1,3 +1,4 @@
+import type { OpCall } from '../backend.ts';
 import type { HostKernel } from '../host-backend.ts';
 import type { OpName } from '../ops/op.ts';
 import { argmax } from './argmax.ts';
@@ -17,13 +18,19 @@ import { selectiveScanBackward } from './selective-scan-backward.ts';
 import { selectiveScan } from './selective-scan.ts';
 import { selectiveStateUpdate } from './selective-state-update.ts';
 
-/** Same inputs, same order of operations, whatever the chunking: every op is bitwise reproducible. */
+/** Same inputs, same order of operations, whatever the chunking. */
 function kernel(run: HostKernel['run']): HostKernel {
   return { run, assess: () => ({ ok: true, numerics: 'bitwise' }) };
 }
 
+/** Inside a call the state is float64; between the pieces of a narrower sequence it is rounded to f32. */
+function scan(run: HostKernel['run']): HostKernel {
+  const wide = ({ inputs }: OpCall): boolean => inputs['u']!.dtype === 'f64' && inputs['A']!.dtype === 'f64';
+  return { run, assess: (call) => ({ ok: true, numerics: wide(call) ? 'bitwise' : 'tolerance' }) };
+}
+
 export const kernels: Partial<Readonly<Record<OpName, HostKernel>>> = {
-  selectiveScan: kernel(selectiveScan),
+  selectiveScan: scan(selectiveScan),
   selectiveStateUpdate: kernel(selectiveStateUpdate),
   causalConv1d: kernel(causalConv1d),
   causalConv1dUpdate: kernel(causalConv1d),
@@ -37,7 +44,7 @@ export const kernels: Partial<Readonly<Record<OpName, HostKernel>>> = {
   crossEntropy: kernel(crossEntropy),
   argmax: kernel(argmax),
   sample: kernel(sample),
-  selectiveScanBackward: kernel(selectiveScanBackward),
+  selectiveScanBackward: scan(selectiveScanBackward),
   causalConv1dBackward: kernel(causalConv1dBackward),
   linearBackward: kernel(linearBackward),
   rmsNormBackward: kernel(rmsNormBackward),
