@@ -10,8 +10,10 @@ export interface CheckpointTensor {
   readonly dtype: DType | undefined;
   readonly shape: Shape;
   readonly byteLength: number;
-  /** The row-major bytes. */
-  read(signal?: AbortSignal): Promise<Uint8Array>;
+  /** The file and where in it; tensors that share their bytes have one place. */
+  readonly place: string;
+  /** The row-major bytes, or `length` of them from `start`. */
+  read(signal: AbortSignal | undefined, start?: number, length?: number): Promise<Uint8Array>;
 }
 
 /** The tensors of a checkpoint by name, in the order in which they are best read. */

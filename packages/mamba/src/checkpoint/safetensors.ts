@@ -12,6 +12,7 @@ export async function safetensorsIn(
     .toSorted((a, b) => a.offset - b.offset)
     .map(({ offset, ...tensor }) => ({
       ...tensor,
-      read: (abort) => file.read(offset, tensor.byteLength, abort),
+      place: `${file.name}:${offset}`,
+      read: (abort, start = 0, length = tensor.byteLength) => file.read(offset + start, length, abort),
     }));
 }

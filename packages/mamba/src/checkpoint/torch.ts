@@ -23,7 +23,11 @@ export async function torchTensorsIn(
       dtype: tensor.dtype,
       shape: tensor.shape,
       byteLength: elementCount(tensor.shape) * dtypes[tensor.dtype].bytes,
-      read: (abort) => readDense(file, tensor, abort),
+      place: `${file.name}:${tensor.storage.offset} ${tensor.offset} ${tensor.strides.join()}`,
+      read: async (abort, start = 0, length) => {
+        const bytes = await readDense(file, tensor, abort);
+        return length === undefined ? bytes : bytes.subarray(start, start + length);
+      },
     }));
 }
 
