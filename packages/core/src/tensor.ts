@@ -103,7 +103,7 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
     return this.#view({
       shape: this.shape.with(a, to - from),
       strides: this.strides,
-      offset: to === from ? this.offset : this.offset + from * this.strides[a]!,
+      offset: this.offset + from * this.strides[a]!,
     });
   }
 
@@ -145,7 +145,7 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
     return this.#view({
       shape: this.shape,
       strides: this.strides.with(a, -this.strides[a]!),
-      offset: extent === 0 ? this.offset : this.offset + (extent - 1) * this.strides[a]!,
+      offset: this.offset + (extent - 1) * this.strides[a]!,
     });
   }
 
@@ -228,7 +228,9 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
   #view(layout: Layout): Tensor<D> {
     const { storage } = this;
     this.#requireUnpacked('viewed');
-    return new Tensor<D>(storage.retain(), { ...layout, dtype: this.dtype });
+    // An empty view is nowhere, so that walking on from it cannot leave the buffer.
+    const offset = layout.shape.includes(0) ? 0 : layout.offset;
+    return new Tensor<D>(storage.retain(), { ...layout, offset, dtype: this.dtype });
   }
 
   #axis(axis: number): number {

@@ -51,6 +51,11 @@ export class Device implements StorageOwner {
 
   /** @throws SsError `tensor-foreign`, `tensor-disposed` */
   requireOwn(tensor: Tensor, what: string, op?: OpName): void {
+    if (tensor.disposed) {
+      throw new SsError('tensor-disposed', `${what} was used after dispose(): ${tensor}.`, {
+        details: { op },
+      });
+    }
     const { owner } = tensor.storage;
     if (owner === this || owner === host) return;
     throw new SsError(

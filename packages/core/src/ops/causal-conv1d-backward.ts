@@ -33,7 +33,11 @@ export const causalConv1dBackward: OpDefinition = {
 
   infer(inputs, options) {
     const { dy, dfinalState, ...forward } = inputs;
-    const { sizes, outputs } = causalConv1d.infer(forward, { ...options, finalState: true });
+    const { sizes, outputs } = causalConv1d.infer(
+      forward,
+      { ...options, finalState: true },
+      'causalConv1dBackward',
+    );
     checkCotangents(
       'causalConv1dBackward',
       { dy, dfinalState },

@@ -59,16 +59,15 @@ export const causalConv1d: OpDefinition = {
   optional: ['bias', 'initialState', 'state', ...sequenceInputs],
   options: ['activation', 'finalState', 'reverse'],
 
-  infer(inputs, options) {
-    const check = new Checker('causalConv1d', inputs);
+  infer(inputs, options, op = 'causalConv1d') {
+    const check = new Checker(op, inputs);
     const x = check.shape('x', ['B', 'L', 'D'])!;
-    checkWeights('causalConv1d', check, options);
+    checkWeights(op, check, options);
     check.positive('B', 'L', 'D', 'W');
     const { D, W } = check.sizes as { D: number; W: number };
     const { rows, slots } = checkSequences(check, inputs);
     for (const name of ['initialState', 'state']) checkState(check, name, x, [slots, W - 1, 'D']);
-    for (const name of ['finalState', 'reverse'])
-      checkOption('causalConv1d', options, name, 'a boolean', isFlag);
+    for (const name of ['finalState', 'reverse']) checkOption(op, options, name, 'a boolean', isFlag);
     if (inputs['state'] && (inputs['initialState'] || options['finalState'])) {
       throw check.error(
         'argument-invalid',

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor.ts';
-import { checkCotangents, dense } from './check.ts';
+import { checkCotangents, checkOption, dense, isFlag } from './check.ts';
 import { linear } from './linear.ts';
 import type { OpDefinition } from './op.ts';
 import { dotTolerance } from './tolerance.ts';
@@ -32,7 +32,8 @@ export const linearBackward: OpDefinition = {
   options: ['bias'],
 
   infer({ dy, ...forward }, options) {
-    const { sizes, outputs } = linear.infer(forward, {});
+    checkOption('linearBackward', options, 'bias', 'a boolean', isFlag);
+    const { sizes, outputs } = linear.infer(forward, {}, 'linearBackward');
     checkCotangents('linearBackward', { dy }, { dy: outputs['y']! });
     const { x, weight } = forward as { x: typeof dy & object; weight: typeof dy & object };
     const wide = x.dtype === 'f64' ? 'f64' : 'f32';

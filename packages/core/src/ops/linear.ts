@@ -22,8 +22,8 @@ export const linear: OpDefinition = {
   options: [],
   packed: ['weight'],
 
-  infer(inputs) {
-    const check = new Checker('linear', inputs);
+  infer(inputs, _options, op = 'linear') {
+    const check = new Checker(op, inputs);
     const x = inputs['x']!;
     const leading = x.shape.slice(0, -1);
     check.shape('x', [...leading, 'K']);

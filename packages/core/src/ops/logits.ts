@@ -57,8 +57,8 @@ export const crossEntropy: OpDefinition = {
   required: ['logits', 'targets'],
   optional: [],
   options: [],
-  infer(inputs) {
-    const check = new Checker('crossEntropy', inputs);
+  infer(inputs, _options, op = 'crossEntropy') {
+    const check = new Checker(op, inputs);
     const logits = check.shape('logits', ['R', 'V'])!;
     check.float('logits');
     check.shape('targets', ['R']);

@@ -31,7 +31,7 @@ export const crossEntropyBackward: OpDefinition = {
   optional: [],
   options: [],
   infer({ dloss, ...forward }) {
-    const { sizes, outputs } = crossEntropy.infer(forward, {});
+    const { sizes, outputs } = crossEntropy.infer(forward, {}, 'crossEntropyBackward');
     checkCotangents('crossEntropyBackward', { dloss }, { dloss: outputs['loss']! });
     const logits = forward['logits']!;
     return { outputs: { dlogits: dense(logits.dtype, logits.shape) }, inout: [], sizes };

@@ -54,8 +54,11 @@ export interface OpDefinition {
   readonly options: readonly string[];
   /** Tensor arguments that may be packed weights. */
   readonly packed?: readonly string[];
-  /** Validates a call and infers its outputs. @throws SsError naming the argument and both sides' facts */
-  infer(inputs: Specs, options: Options): Inferred;
+  /**
+   * Validates a call and infers its outputs. `op` is the one that was called, when a gradient asks its forward.
+   * @throws SsError naming the argument and both sides' facts
+   */
+  infer(inputs: Specs, options: Options, op?: OpName): Inferred;
   /** For an output of a call whose storage dtype is `dtype`. */
   tolerance(dtype: DType, output: string, sizes: OpCall['sizes']): Tolerance;
   /** A typical call for `explain()`: arguments that fit a main tensor of this dtype and shape. */

@@ -29,7 +29,7 @@ export const rmsNormBackward: OpDefinition = {
 
   infer(inputs, options) {
     const { dy, dsum, ...forward } = inputs;
-    const { sizes, outputs } = rmsNorm.infer(forward, options);
+    const { sizes, outputs } = rmsNorm.infer(forward, options, 'rmsNormBackward');
     checkCotangents(
       'rmsNormBackward',
       { dy, dsum },

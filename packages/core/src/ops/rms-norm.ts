@@ -39,8 +39,8 @@ export const rmsNorm: OpDefinition = {
   optional: ['weight', 'residual', 'gate'],
   options: ['eps', 'groups'],
 
-  infer(inputs, options) {
-    const check = new Checker('rmsNorm', inputs);
+  infer(inputs, options, op = 'rmsNorm') {
+    const check = new Checker(op, inputs);
     const x = inputs['x']!;
     const rows = x.shape.slice(0, -1);
     check.shape('x', [...rows, 'K']);
@@ -52,19 +52,13 @@ export const rmsNorm: OpDefinition = {
     check.dtype('residual', [x.dtype, 'f32']);
     check.positive('K');
     checkOption(
-      'rmsNorm',
+      op,
       options,
       'eps',
       'a positive number',
       (v) => typeof v === 'number' && v > 0 && Number.isFinite(v),
     );
-    checkOption(
-      'rmsNorm',
-      options,
-      'groups',
-      'a positive integer',
-      (v) => Number.isInteger(v) && (v as number) > 0,
-    );
+    checkOption(op, options, 'groups', 'a positive integer', (v) => Number.isInteger(v) && (v as number) > 0);
     check.sizes['G'] = (options['groups'] as number | undefined) ?? 1;
     check.groups('K', 'G');
     check.sizes['R'] = rows.reduce((a, b) => a * b, 1);

@@ -46,7 +46,11 @@ export const selectiveScanBackward: OpDefinition = {
 
   infer(inputs, options) {
     const { dy, dfinalState, ...forward } = inputs;
-    const { sizes, outputs } = selectiveScan.infer(forward, { ...options, finalState: true });
+    const { sizes, outputs } = selectiveScan.infer(
+      forward,
+      { ...options, finalState: true },
+      'selectiveScanBackward',
+    );
     checkCotangents(
       'selectiveScanBackward',
       { dy, dfinalState },

@@ -58,8 +58,8 @@ export const selectiveScan: OpDefinition = {
   optional: ['D', 'z', 'deltaBias', 'initialState', 'state', ...sequenceInputs],
   options: ['softplus', 'finalState', 'reverse'],
 
-  infer(inputs, options) {
-    const check = new Checker('selectiveScan', inputs);
+  infer(inputs, options, op = 'selectiveScan') {
+    const check = new Checker(op, inputs);
     const u = check.shape('u', ['B', 'L', 'D'])!;
     check.float('u', 'D', 'deltaBias');
     for (const name of ['delta', 'z']) check.shape(name, ['B', 'L', 'D']);
@@ -84,7 +84,7 @@ export const selectiveScan: OpDefinition = {
       check.dtype(name, [stateDType]);
     }
     for (const name of ['softplus', 'finalState', 'reverse'])
-      checkOption('selectiveScan', options, name, 'a boolean', isFlag);
+      checkOption(op, options, name, 'a boolean', isFlag);
     if (inputs['state'] && (inputs['initialState'] || options['finalState'])) {
       throw check.error(
         'argument-invalid',
