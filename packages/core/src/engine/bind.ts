@@ -80,7 +80,8 @@ function checkInPlace(op: OpName, name: string, tensors: TensorArgs, device: Dev
       { details },
     );
   }
-  if (written.shape.some((extent, axis) => extent > 1 && written.strides[axis] === 0)) {
+  // An empty state, as of a convolution of width 1, has strides of 0 and nothing that could overlap.
+  if (written.size > 0 && written.shape.some((extent, axis) => extent > 1 && written.strides[axis] === 0)) {
     throw new SsError(
       'argument-invalid',
       `${op}: ${name} is written in place and cannot be a broadcast view.`,
