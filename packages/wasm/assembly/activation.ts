@@ -26,9 +26,9 @@ export function softplus(x: v128): v128 {
   return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1p);
 }
 
-/** x / (1 + e^-x). */
+/** x / (1 + e^-x); the limit 0 at -infinity, where the quotient itself would be NaN. */
 // @ts-ignore: decorator
 @inline
 export function silu(x: v128): v128 {
-  return f32x4.div(x, f32x4.add(constant(ONE), exp(f32x4.neg(x))));
+  return f32x4.div(f32x4.pmax(x, f32x4.splat(-f32.MAX_VALUE)), f32x4.add(constant(ONE), exp(f32x4.neg(x))));
 }

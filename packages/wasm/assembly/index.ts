@@ -1,4 +1,13 @@
+export { causalConv1d, CONV_UNIT } from './conv';
+export { map, MAP_ADD, MAP_CAST, MAP_CHUNK, MAP_MOVE, MAP_SILU, MAP_SOFTPLUS } from './elementwise';
 export { embedding } from './embedding';
 export { linear, LINEAR_ROWS } from './linear';
 export { pack, PACK_NOT_FINITE, PANEL } from './panel';
 export { selectiveScan, SCAN_BLOCK, SCAN_UNIT } from './scan';
+export { selectiveScanBackward, sumParts } from './scan-backward';
+export { causalConv1dBackward } from './conv-backward';
+export { crossEntropyBackward, embeddingBackward } from './loss-backward';
+export { rmsNormBackward } from './norm-backward';
+export { argmax, crossEntropy, sample } from './logits';
+export { rmsNorm } from './norm';
+export { SORT_WORDS } from './sort';

@@ -3,6 +3,7 @@ import { ScanArgs } from './args';
 import { F32 } from './dtype';
 import { C1, C2, C3, C4, C5, clamp, constant, exp2, exp2Within, HIGHEST, LOG2E, LOWEST, ONE, ROUNDER } from './exponential';
 import { clearRow, loadRow, storeRow } from './rows';
+import { firstStep, lengthOf, rowOf, sequenceFault, slotOf } from './sequences';
 import { madd, minimum, roundUp } from './vector';
 
 /*
@@ -30,9 +31,14 @@ export const SCAN_UNIT: u32 = 16;
 // @ts-ignore: decorator
 @inline const ROW: usize = SCAN_BLOCK * 4;
 
-/** One unit of work is {@link SCAN_UNIT} channels of one head of one batch entry. */
+/**
+ * One unit of work is {@link SCAN_UNIT} channels of one head of one sequence.
+ * Returns 0, or 1 + the index of a sequence that is outside its bounds.
+ */
 export function selectiveScan(args: usize, begin: u32, end: u32, scratch: usize): u32 {
   const a = changetype<ScanArgs>(args);
+  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots);
+  if (fault) return fault;
   const perHead = roundUp(a.P, SCAN_UNIT) / SCAN_UNIT;
   while (begin < end) {
     const row = begin / perHead;
@@ -45,7 +51,13 @@ export function selectiveScan(args: usize, begin: u32, end: u32, scratch: usize)
   return 0;
 }
 
-function scanSpan(a: ScanArgs, b: u32, h: u32, p: u32, count: u32, scratch: usize): void {
+function scanSpan(a: ScanArgs, s: u32, h: u32, p: u32, count: u32, scratch: usize): void {
+  const b = rowOf(s, a.cuSeqlens);
+  const length = lengthOf(s, a.L, a.cuSeqlens);
+  const slot = slotOf(s, a.stateIndices);
+  const sign: i32 = a.reverse ? -1 : 1;
+  const origin = firstStep(s, a.cuSeqlens) + (a.reverse ? length - 1 : 0);
+  const uT = sign * a.uT, deltaT = sign * a.deltaT, zT = sign * a.zT, yT = sign * a.yT;
   const blocks: usize = roundUp(count, SCAN_BLOCK) / SCAN_BLOCK;
   const lanes = <u32>blocks * SCAN_BLOCK;
   const N = a.N;
@@ -70,30 +82,36 @@ function scanSpan(a: ScanArgs, b: u32, h: u32, p: u32, count: u32, scratch: usiz
   clearRow(decay, <u32>((convertedB - decay) >> 2));
   clearRow(skip, 5 * lanes);
 
-  const groupB = a.Bs + b * a.BB + (h / a.headsPerGroup) * a.BG;
-  const groupC = a.Cs + b * a.CB + (h / a.headsPerGroup) * a.CG;
+  let out = a.y + b * a.yB + origin * a.yT + h * a.yH + p * a.yP;
+  const h1 = a.h1 ? a.h1 + (a.h1BySlot ? slot : s) * a.h1B + h * a.h1H + p * a.h1P : 0;
+  if (slot < 0) {
+    for (let t: u32 = 0; t < length; t++, out += yT) storeRow(out, a.yP, a.dtype, rowA, count);
+    if (h1 && !a.h1BySlot) storeBlocks(h1, a.h1P, a.h1N, state, N, count, rowA);
+    return;
+  }
+  const groupB = a.Bs + b * a.BB + origin * a.BT + (h / a.headsPerGroup) * a.BG;
+  const groupC = a.Cs + b * a.CB + origin * a.CT + (h / a.headsPerGroup) * a.CG;
   loadBlocks(decay, a.A + h * a.AH + p * a.AP, a.AP, a.AN, a.AType, N, count, rowA);
   for (let at = decay; at < state; at += 16) v128.store(at, f32x4.mul(v128.load(at), constant(LOG2E)));
   if (!a.BVaries) loadBlocks(constantB, a.Bs + h * a.BH + p * a.BP, a.BP, a.BN, a.BType, N, count, rowA);
   if (!a.CVaries) loadBlocks(constantC, a.Cs + h * a.CH + p * a.CP, a.CP, a.CN, a.CType, N, count, rowA);
-  if (a.h0) loadBlocks(state, a.h0 + b * a.h0B + h * a.h0H + p * a.h0P, a.h0P, a.h0N, F32, N, count, rowA);
+  if (a.h0) loadBlocks(state, a.h0 + slot * a.h0B + h * a.h0H + p * a.h0P, a.h0P, a.h0N, F32, N, count, rowA);
   if (a.D) loadRow(skip, a.D + h * a.DH + p * a.DP, a.DP, a.DType, count);
   if (a.bias) loadRow(bias, a.bias + h * a.biasH + p * a.biasP, a.biasP, a.biasType, count);
 
-  let u = a.u + b * a.uB + h * a.uH + p * a.uP;
-  let delta = a.delta + b * a.deltaB + h * a.deltaH + p * a.deltaP;
-  let z = a.z + b * a.zB + h * a.zH + p * a.zP;
-  let out = a.y + b * a.yB + h * a.yH + p * a.yP;
-  for (let t: u32 = 0; t < a.L; t += tile) {
-    const steps = minimum(tile, a.L - t);
+  let u = a.u + b * a.uB + origin * a.uT + h * a.uH + p * a.uP;
+  let delta = a.delta + b * a.deltaB + origin * a.deltaT + h * a.deltaH + p * a.deltaP;
+  let z = a.z + b * a.zB + origin * a.zT + h * a.zH + p * a.zP;
+  for (let t: u32 = 0; t < length; t += tile) {
+    const steps = minimum(tile, length - t);
     clearRow(reach, lanes);
-    for (let i: u32 = 0; i < steps; i++, u += a.uT, delta += a.deltaT) {
+    for (let i: u32 = 0; i < steps; i++, u += uT, delta += deltaT) {
       prepareRow(u, a.uP, delta, a.deltaP, a.dtype, count, bias, skip, reach, dt + i * ROW, tileBytes, region, a.softplus != 0, rowA, rowB);
     }
-    let Bs = groupB + t * a.BT;
-    let Cs = groupC + t * a.CT;
-    let BT = a.BT;
-    let CT = a.CT;
+    let BT = sign * a.BT;
+    let CT = sign * a.CT;
+    let Bs = groupB + t * BT;
+    let Cs = groupC + t * CT;
     if (a.BVaries && (a.BN != 4 || a.BType != F32)) {
       for (let i: u32 = 0; i < steps; i++) loadRow(convertedB + ((i * N) << 2), Bs + i * BT, a.BN, a.BType, N);
       Bs = convertedB;
@@ -105,19 +123,19 @@ function scanSpan(a: ScanArgs, b: u32, h: u32, p: u32, count: u32, scratch: usiz
       CT = N << 2;
     }
     for (let k: u32 = 0; k < blocks; k++) {
-      const s = k * stateBytes;
+      const own = k * stateBytes;
       const at = dt + k * tileBytes;
-      const B = a.BVaries ? Bs : constantB + s;
-      const C = a.CVaries ? Cs : constantC + s;
+      const B = a.BVaries ? Bs : constantB + own;
+      const C = a.CVaries ? Cs : constantC + own;
       const kind = (a.BVaries << 1) | a.CVaries;
-      if (kind == 3) scanBlock(at, at + region, decay + s, state + s, reach + k * ROW, B, BT, C, CT, steps, N, true, true);
-      else scanBlockWithConstants(at, at + region, decay + s, state + s, reach + k * ROW, B, BT, C, CT, steps, N, kind);
+      if (kind == 3) scanBlock(at, at + region, decay + own, state + own, reach + k * ROW, B, BT, C, CT, steps, N, true, true);
+      else scanBlockWithConstants(at, at + region, decay + own, state + own, reach + k * ROW, B, BT, C, CT, steps, N, kind);
     }
-    for (let i: u32 = 0; i < steps; i++, out += a.yT, z += a.zT) {
+    for (let i: u32 = 0; i < steps; i++, out += yT, z += zT) {
       finishRow(y + i * ROW, tileBytes, a.z ? z : 0, a.zP, out, a.yP, a.dtype, count, rowA, rowB);
     }
   }
-  if (a.h1) storeBlocks(a.h1 + b * a.h1B + h * a.h1H + p * a.h1P, a.h1P, a.h1N, state, N, count, rowA);
+  if (h1) storeBlocks(h1, a.h1P, a.h1N, state, N, count, rowA);
 }
 
 /** True for a row that can be worked on in place, but for the last count % 4 elements. */
