@@ -3,6 +3,7 @@ import { ScanBackwardArgs, SumPartsArgs } from './args';
 import { F32 } from './dtype';
 import { constant, exp, exp2, LOG2E, ONE } from './exponential';
 import { clearRow, loadRow, storeRow } from './rows';
+import { firstStep, lengthOf, rowOf, sequenceFault, slotOf } from './sequences';
 import { madd, minimum, roundUp } from './vector';
 
 /*
@@ -99,29 +100,11 @@ class Slice {
   p: u32;
 }
 
-/** Bytes of scratch that a thread needs: what follows is [block][n][8] of `slice` channels, N states, `length` steps. */
-export function scanBackwardScratch(slice: u32, N: u32, length: u32): f64 {
-  const blocks = roundUp(slice, BLOCK) / BLOCK;
-  const perSlice: f64 = <f64>blocks * <f64>N * <f64>ROW;
-  const tiles: f64 = <f64>(roundUp(length, TILE) / TILE);
-  return perSlice * (7 + tiles) + <f64>(4 * blocks * ROW) + <f64>(TILE * N) * 40 + <f64>REGIONS + 1024;
-}
-
 /** @returns 1 + the index of a sequence whose bounds or state are outside */
-export function checkSequences(args: usize, begin: u32, end: u32, scratch: usize): u32 {
-  const a = changetype<ScanBackwardArgs>(args);
-  for (let i: u32 = 0; i < a.S; i++) {
-    if (a.cuSeqlens) {
-      const from = load<i32>(a.cuSeqlens + (<usize>i << 2)), to = load<i32>(a.cuSeqlens + (<usize>i << 2), 4);
-      if ((i == 0 && from != 0) || to < from || (i + 1 == a.S && to != <i32>a.L)) return 1 + i;
-    }
-    if (a.stateIndices && load<i32>(a.stateIndices + (<usize>i << 2)) >= <i32>a.slots) return 1 + i;
-  }
-  return 0;
-}
-
 export function selectiveScanBackward(args: usize, begin: u32, end: u32, scratch: usize): u32 {
   const a = changetype<ScanBackwardArgs>(args);
+  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots);
+  if (fault) return fault;
   for (; begin < end; begin++) {
     const part = begin % a.slices;
     const rest = begin / a.slices;
@@ -137,11 +120,11 @@ function scanSlice(a: ScanBackwardArgs, sequence: u32, h: u32, part: u32, scratc
   s.count = minimum(a.slice, a.P - s.p);
   s.blocks = roundUp(s.count, BLOCK) / BLOCK;
   s.bytes = <usize>N * ROW;
-  s.batch = a.cuSeqlens ? 0 : sequence;
-  s.first = a.cuSeqlens ? load<u32>(a.cuSeqlens + (<usize>sequence << 2)) : 0;
-  s.length = a.cuSeqlens ? load<u32>(a.cuSeqlens + (<usize>sequence << 2), 4) - s.first : a.L;
+  s.batch = rowOf(sequence, a.cuSeqlens);
+  s.first = firstStep(sequence, a.cuSeqlens);
+  s.length = lengthOf(sequence, a.L, a.cuSeqlens);
   s.group = h / a.headsPerGroup;
-  const slot = a.stateIndices ? load<i32>(a.stateIndices + (<usize>sequence << 2)) : <i32>sequence;
+  const slot = slotOf(sequence, a.stateIndices);
   const all: usize = <usize>s.blocks * s.bytes;
   const channels: usize = <usize>s.blocks * ROW;
   s.decay = scratch + offsetof<Slice>() + 63 & ~63;

@@ -1,0 +1,27 @@
+import type { OpCall } from '@ss/core';
+import { addressOf } from './argument.ts';
+import type { Bound } from './kernel-op.ts';
+
+/** Arguments of packed calls that kernels read as dense i32. */
+export const sequenceArguments: readonly string[] = ['cuSeqlens', 'stateIndices'];
+
+/** How many sequences a call has. */
+export function sequenceCount({ sizes }: Pick<OpCall, 'sizes'>): number {
+  return sizes['S'] ?? sizes['B']!;
+}
+
+/** The words by which a kernel finds its sequences and their states. */
+export function sequenceFields({ inputs, sizes }: Bound): {
+  readonly S: number;
+  readonly cuSeqlens: number;
+  readonly stateIndices: number;
+  readonly slots: number;
+} {
+  const { cuSeqlens, stateIndices } = inputs;
+  return {
+    S: sequenceCount({ sizes }),
+    cuSeqlens: cuSeqlens ? addressOf(cuSeqlens) : 0,
+    stateIndices: stateIndices ? addressOf(stateIndices) : 0,
+    slots: (inputs['state'] ?? inputs['initialState'])?.shape[0] ?? 0,
+  };
+}
