@@ -37,6 +37,13 @@ test.each(all)('%s: an accessor reads and writes in place, at any alignment', (d
   }
 });
 
+test('decoding a Node Buffer copies its part of the pool', () => {
+  const buffer = Buffer.from(encode([1, 2, 3], 'f32')).subarray(4, 12);
+  const values = decode(buffer, 'f32');
+  buffer.fill(0);
+  expect(values).toEqual(new Float32Array([2, 3]));
+});
+
 test('decoding copies', () => {
   const bytes = encode([1, 2], 'f32');
   const values = decode(bytes, 'f32');

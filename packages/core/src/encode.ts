@@ -58,7 +58,8 @@ export function encode(values: ArrayLike<number> | ArrayLike<bigint>, dtype: DTy
 /** Storage bytes of `dtype` to the array `read()` promises; always a fresh copy. */
 export function decode<D extends DType>(bytes: Uint8Array, dtype: D): DataOf[D];
 export function decode(bytes: Uint8Array, dtype: DType): TensorData {
-  const copy = bytes.slice();
+  // Not slice(): that of a Node Buffer shares memory.
+  const copy = new Uint8Array(bytes);
   if (dtype === 'f16' || dtype === 'bf16') return widen(new Uint16Array(copy.buffer), dtype);
   if (dtype === 'i64') return new BigInt64Array(copy.buffer);
   const component = dtype === 'complex64' ? 'f32' : dtype;

@@ -125,7 +125,7 @@ export class Device implements StorageOwner {
   write(storage: Storage, bytes: Uint8Array): void {
     if (tracing()) trace({ type: 'copy', reason: 'upload', backend: this.label, bytes: bytes.byteLength });
     // The caller may reuse its memory as soon as this returns, so what has to wait is copied first.
-    const own = this.queue.held ? bytes.slice() : bytes;
+    const own = this.queue.held ? new Uint8Array(bytes) : bytes;
     const label = `An upload of ${bytes.byteLength} bytes`;
     this.queue.submit({ label, reads: [], writes: [storage] }, () => {
       this.backend.write(storage.handle, 0, own);
