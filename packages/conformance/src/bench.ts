@@ -22,6 +22,9 @@ export interface Result {
   readonly outputs: Outputs;
 }
 
+/** Another view of an argument, by its name. */
+type Adjust = (tensor: Tensor, name: string) => Tensor;
+
 /** State memory of which a tensor is a view, as it was before the op. */
 interface WrittenState {
   readonly whole: Tensor;
@@ -74,13 +77,13 @@ export class Bench {
   }
 
   /** Runs a call on the backend and reads everything it gave. @throws Skip when the backend does not take it */
-  async run(call: Call): Promise<Result> {
+  async run(call: Call, adjust: Adjust = (tensor) => tensor): Promise<Result> {
     const { inout } = inferred(call);
     const written: Record<string, WrittenState> = {};
     const args: Record<string, unknown> = { ...call.options };
     for (const [name, from] of Object.entries(call.inputs)) {
       if (inout.includes(name)) args[name] = (written[name] = stateOn(this, this.engine, from)).view;
-      else args[name] = this.place(from);
+      else args[name] = adjust(this.place(from), name);
     }
     const assessed = this.#assess(call, args);
     const results = this.engine.call(call.op, args);
@@ -131,7 +134,11 @@ export class Bench {
       return this.engine.assess(call.op, args);
     } catch (error) {
       if (!SsError.is(error, 'op-unsupported')) throw error;
-      throw new Skip(`assess says no (${blockersOf(error).map(({ code }) => code).join(', ')})`);
+      throw new Skip(
+        `assess says no (${blockersOf(error)
+          .map(({ code }) => code)
+          .join(', ')})`,
+      );
     }
   }
 }
@@ -167,8 +174,11 @@ async function assertNeighbours(name: string, { whole, view, before }: WrittenSt
   if (!inside.includes(0)) return;
   const after = await whole.read();
   const parts = after.length / inside.length;
-  const touched = after.findIndex((value, i) => inside[Math.floor(i / parts)] === 0 && !Object.is(value, before[i]));
-  if (touched >= 0) throw new Error(`${name}: element ${touched} of its memory lies outside the view and was overwritten.`);
+  const touched = after.findIndex(
+    (value, i) => inside[Math.floor(i / parts)] === 0 && !Object.is(value, before[i]),
+  );
+  if (touched >= 0)
+    throw new Error(`${name}: element ${touched} of its memory lies outside the view and was overwritten.`);
 }
 
 function mapValues<A, B>(of: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> {

@@ -27,9 +27,7 @@ export function pairwise<const P extends Parameters>(
 ): Combination<P>[] {
   const names = Object.keys(parameters);
   const pairsOf = (row: Combination<P>): string[] =>
-    names.flatMap((a, i) =>
-      names.slice(i + 1).map((b) => `${a}=${String(row[a])} ${b}=${String(row[b])}`),
-    );
+    names.flatMap((a, i) => names.slice(i + 1).map((b) => `${a}=${String(row[a])} ${b}=${String(row[b])}`));
   const all = product(parameters, allowed);
   const missing = new Map<string, Combination<P>>();
   for (const row of all) for (const pair of pairsOf(row)) if (!missing.has(pair)) missing.set(pair, row);

@@ -11,7 +11,8 @@ export interface KnownDeviation {
 export function applyKnown(result: CaseResult, known: readonly KnownDeviation[]): CaseResult {
   const deviation = known.find(({ case: pattern }) => matches(result.id, pattern));
   if (deviation === undefined || result.status === 'skipped') return result;
-  if (result.status === 'failed') return { ...result, status: 'skipped', reason: `known deviation: ${deviation.reason}` };
+  if (result.status === 'failed')
+    return { ...result, status: 'skipped', reason: `known deviation: ${deviation.reason}` };
   return {
     ...result,
     status: 'failed',

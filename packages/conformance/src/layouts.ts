@@ -24,7 +24,7 @@ export const layouts: Readonly<Record<LayoutName, (shape: Shape) => Placement>> 
   }),
   /** columns of a wider matrix, as the parts of a fused projection are */
   fused: (shape) => ({
-    memory: shape.with(-1, shape.at(-1)! + 7),
+    memory: shape.with(shape.length - 1, shape.at(-1)! + 7),
     view: (whole) => whole.slice(-1, 3, 3 + shape.at(-1)!),
   }),
   /** the last two axes exchanged: (B, D, L) memory of a (B, L, D) tensor */

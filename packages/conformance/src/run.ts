@@ -61,11 +61,21 @@ export async function* results(session: Session, options: ConformanceOptions): A
   if (options.cases !== undefined || options.ops !== undefined) return;
   for (const { case: pattern } of known) {
     if (seen.some((id) => matches(id, pattern))) continue;
-    yield { id: `known/${pattern}`, op: ops[0]!, status: 'failed', reason: 'A known deviation names no case.', milliseconds: 0 };
+    yield {
+      id: `known/${pattern}`,
+      op: ops[0]!,
+      status: 'failed',
+      reason: 'A known deviation names no case.',
+      milliseconds: 0,
+    };
   }
 }
 
-async function* resultsOf(op: OpName, session: Session, options: ConformanceOptions): AsyncGenerator<CaseResult> {
+async function* resultsOf(
+  op: OpName,
+  session: Session,
+  options: ConformanceOptions,
+): AsyncGenerator<CaseResult> {
   const { tier = 'quick', vectorsDir, cases = '*', signal } = options;
   if (!session.ops.includes(op)) {
     yield { id: `*/${op}/*`, op, status: 'skipped', reason: `${session.id} has no ${op}`, milliseconds: 0 };

@@ -45,7 +45,12 @@ export class Session implements AsyncDisposable {
   }
 
   /** Every case of one suite about one op. */
-  async *run(suite: Suite, op: OpName, setup: Setup, { wanted, signal }: RunOptions): AsyncGenerator<CaseResult> {
+  async *run(
+    suite: Suite,
+    op: OpName,
+    setup: Setup,
+    { wanted, signal }: RunOptions,
+  ): AsyncGenerator<CaseResult> {
     for await (const each of suite.cases(op, setup)) {
       throwIfAborted(signal, `testing ${this.id}`);
       const id = `${suite.name}/${op}/${each.name}`;
@@ -68,7 +73,13 @@ export class Session implements AsyncDisposable {
   async #runCase({ uses = [], run }: Case, id: string, op: OpName): Promise<CaseResult> {
     const lacking = uses.filter((used) => !this.ops.includes(used));
     if (lacking.length > 0) {
-      return { id, op, status: 'skipped', reason: `the case also uses ${lacking.join(', ')}`, milliseconds: 0 };
+      return {
+        id,
+        op,
+        status: 'skipped',
+        reason: `the case also uses ${lacking.join(', ')}`,
+        milliseconds: 0,
+      };
     }
     const { bench } = this;
     const before = bench.engine.memory();

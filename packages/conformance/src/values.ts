@@ -59,7 +59,10 @@ export function sliced(from: Values, axis: number, start: number, end: number): 
   const extent = from.shape[axis]!;
   const data = new Float64Array(outer * (end - start) * inner);
   for (let o = 0; o < outer; o++) {
-    data.set(from.data.subarray((o * extent + start) * inner, (o * extent + end) * inner), o * (end - start) * inner);
+    data.set(
+      from.data.subarray((o * extent + start) * inner, (o * extent + end) * inner),
+      o * (end - start) * inner,
+    );
   }
   return { dtype: from.dtype, shape: from.shape.with(axis, end - start), data };
 }
@@ -68,4 +71,36 @@ export function sliced(from: Values, axis: number, start: number, end: number): 
 export function widened(from: Values): Values {
   const { dtype, shape, data } = from;
   return { dtype: dtypes[dtype].kind === 'float' ? 'f64' : dtype, shape, data };
+}
+
+/** Pieces of one axis put together again. */
+export function concatenated(pieces: readonly Values[], axis: number): Values {
+  const { dtype, shape: first } = pieces[0]!;
+  const parts = dtype === 'complex64' ? 2 : 1;
+  const inner = elementCount(first.slice(axis + 1)) * parts;
+  const outer = elementCount(first.slice(0, axis));
+  const extent = pieces.reduce((sum, { shape }) => sum + shape[axis]!, 0);
+  const data = new Float64Array(outer * extent * inner);
+  let at = 0;
+  for (const piece of pieces) {
+    const length = piece.shape[axis]! * inner;
+    for (let o = 0; o < outer; o++) {
+      data.set(piece.data.subarray(o * length, (o + 1) * length), o * extent * inner + at);
+    }
+    at += length;
+  }
+  return { dtype, shape: first.with(axis, extent), data };
+}
+
+/** One axis backwards. */
+export function flipped(from: Values, axis: number): Values {
+  const extent = from.shape[axis]!;
+  const steps = Array.from({ length: extent }, (_, i) => sliced(from, axis, extent - 1 - i, extent - i));
+  return concatenated(steps, axis);
+}
+
+/** One index of an axis, which disappears. */
+export function selected(from: Values, axis: number, index: number): Values {
+  const { dtype, shape, data } = sliced(from, axis, index, index + 1);
+  return { dtype, shape: shape.toSpliced(axis, 1), data };
 }

@@ -1,6 +1,6 @@
 import type { OpName } from '@ss/core';
 import type { Random } from '../random.ts';
-import { fill } from '../values.ts';
+import { cast, fill } from '../values.ts';
 import type { Values } from '../values.ts';
 import { inferred, makeCall } from './call.ts';
 import type { Call } from './call.ts';
@@ -15,8 +15,9 @@ export const forwardOf: Partial<Readonly<Record<OpName, OpName>>> = {
   embeddingBackward: 'embedding',
 };
 
-/** The gradient of a call, with random cotangents of everything it returns. */
-export function backwardOf(call: Call, random: Random): Call {
+/** The gradient of a call, with random cotangents of everything it returns. States in place become initial ones. */
+export function backwardOf(forward: Call, random: Random): Call {
+  const call = withInitialState(forward);
   const { outputs } = inferred(call);
   const cotangents: Record<string, Values> = {};
   for (const [name, { dtype, shape }] of Object.entries(outputs)) {
@@ -33,4 +34,11 @@ export function backwardOf(call: Call, random: Random): Call {
     return makeCall(op, { ids, ...cotangents }, { rows: weight!.shape[0] });
   }
   return makeCall(op, { ...call.inputs, ...cotangents }, options);
+}
+
+function withInitialState(call: Call): Call {
+  const { state, ...inputs } = call.inputs;
+  if (state === undefined) return call;
+  const initialState = call.op === 'causalConv1d' ? cast(state, inputs['x']!.dtype) : state;
+  return { ...call, inputs: { ...inputs, initialState }, options: { ...call.options, finalState: true } };
 }

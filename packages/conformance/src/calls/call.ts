@@ -21,8 +21,12 @@ type MaybeOptions = Readonly<Record<string, unknown>>;
 export function makeCall(op: OpName, inputs: MaybeInputs, options: MaybeOptions = {}): Call {
   return {
     op,
-    inputs: Object.fromEntries(Object.entries(inputs).filter((entry): entry is [string, Values] => Boolean(entry[1]))),
-    options: Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined && value !== false)),
+    inputs: Object.fromEntries(
+      Object.entries(inputs).filter((entry): entry is [string, Values] => Boolean(entry[1])),
+    ),
+    options: Object.fromEntries(
+      Object.entries(options).filter(([, value]) => value !== undefined && value !== false),
+    ),
   };
 }
 
@@ -50,15 +54,16 @@ const alwaysF32 = ['uniform'];
  * its casts are what is tested.
  */
 export function inFloat64({ op, inputs, options }: Call): Call {
-  if (op === 'copy') return { op, inputs: mapInputs(inputs, ({ layout: _, ...rest }) => rest), options };
+  if (op === 'copy') return { op, inputs: mapInputs(inputs, dense), options };
   return {
     op,
-    inputs: mapInputs(inputs, (value, name) => {
-      const { layout: _, ...rest } = alwaysF32.includes(name) ? value : widened(value);
-      return rest;
-    }),
+    inputs: mapInputs(inputs, (value, name) => (alwaysF32.includes(name) ? dense(value) : widened(value))),
     options: op === 'embedding' ? { ...options, dtype: 'f64' } : options,
   };
+}
+
+function dense({ dtype, shape, data }: Values): Values {
+  return { dtype, shape, data };
 }
 
 /** Every argument in memory as `layout` says, where its values and shape allow. */
@@ -69,12 +74,16 @@ export function withLayout(call: Call, layout: LayoutName, only?: readonly strin
     inputs: mapInputs(call.inputs, (value, name) => {
       if (only !== undefined && !only.includes(name)) return value;
       // Memory that is written in place must not overlap itself.
-      if (layout === 'broadcast' && (written.includes(name) || dtypes[value.dtype].kind === 'int')) return value;
+      if (layout === 'broadcast' && (written.includes(name) || dtypes[value.dtype].kind === 'int'))
+        return value;
       return laidOut(value, layout);
     }),
   };
 }
 
-export function mapInputs(inputs: Call['inputs'], map: (value: Values, name: string) => Values): Call['inputs'] {
+export function mapInputs(
+  inputs: Call['inputs'],
+  map: (value: Values, name: string) => Values,
+): Call['inputs'] {
   return Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, map(value, name)]));
 }

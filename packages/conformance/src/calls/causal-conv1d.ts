@@ -42,12 +42,19 @@ export function convCall(spec: ConvSpec, random: Random): Call {
       cuSeqlens: packed && offsets(packed),
       stateIndices: pool !== undefined && slots(sequences, pool),
     },
-    { activation: spec.silu ? 'silu' : undefined, reverse: spec.reverse, finalState: spec.finalState !== false && from !== 'state' },
+    {
+      activation: spec.silu ? 'silu' : undefined,
+      reverse: spec.reverse,
+      finalState: spec.finalState !== false && from !== 'state',
+    },
   );
 }
 
 /** One step of it. */
-export function convUpdateCall(spec: Omit<ConvSpec, 'L' | 'reverse' | 'from' | 'finalState' | 'packed'>, random: Random): Call {
+export function convUpdateCall(
+  spec: Omit<ConvSpec, 'L' | 'reverse' | 'from' | 'finalState' | 'packed'>,
+  random: Random,
+): Call {
   const { dtype = 'f32', batch = 2, dim = 4, W = 4, pool } = spec;
   return makeCall(
     'causalConv1dUpdate',
@@ -61,7 +68,10 @@ export function convUpdateCall(spec: Omit<ConvSpec, 'L' | 'reverse' | 'from' | '
   );
 }
 
-function weights({ dtype = 'f32', weight = dtype, dim = 4, W = 4, bias }: ConvSpec, random: Random): Record<string, ReturnType<typeof fill> | false> {
+function weights(
+  { dtype = 'f32', weight = dtype, dim = 4, W = 4, bias }: ConvSpec,
+  random: Random,
+): Record<string, ReturnType<typeof fill> | false> {
   return {
     weight: fill([dim, W], weight, () => random.normal()),
     bias: bias === true && fill([dim], weight, () => random.normal()),

@@ -12,14 +12,34 @@ export function copyCall(
   const integers = !isReal(from) || !isReal(to);
   // Small integers are the same number in every dtype.
   const x = fill(shape, from, () => (integers ? random.below(100) : random.normal()));
-  return makeCall('copy', { x, to: inPlace && cast(fill(shape, 'f64', () => 0), to) }, { dtype: inPlace || from === to ? undefined : to });
+  return makeCall(
+    'copy',
+    {
+      x,
+      to:
+        inPlace &&
+        cast(
+          fill(shape, 'f64', () => 0),
+          to,
+        ),
+    },
+    { dtype: inPlace || from === to ? undefined : to },
+  );
 }
 
 export function addCall(dtype: FloatDType, shape: Shape, random: Random): Call {
-  return makeCall('add', { a: fill(shape, dtype, () => random.normal()), b: fill(shape, dtype, () => random.normal()) });
+  return makeCall('add', {
+    a: fill(shape, dtype, () => random.normal()),
+    b: fill(shape, dtype, () => random.normal()),
+  });
 }
 
-export function unaryCall(op: OpName & ('silu' | 'softplus'), dtype: FloatDType, shape: Shape, random: Random): Call {
+export function unaryCall(
+  op: OpName & ('silu' | 'softplus'),
+  dtype: FloatDType,
+  shape: Shape,
+  random: Random,
+): Call {
   return makeCall(op, { x: fill(shape, dtype, () => 4 * random.normal()) });
 }
 

@@ -44,7 +44,17 @@ export interface ScanSpec {
 
 /** A selective scan with every argument that `spec` asks for. */
 export function scanCall(spec: ScanSpec, random: Random): Call {
-  const { dtype = 'f32', dim = 4, N = 8, groups = 0, varB = true, varC = true, complex = false, packed, pool } = spec;
+  const {
+    dtype = 'f32',
+    dim = 4,
+    N = 8,
+    groups = 0,
+    varB = true,
+    varC = true,
+    complex = false,
+    packed,
+    pool,
+  } = spec;
   const { from = 'zero', data = 'official', bias = false, softplus = false } = spec;
   const batch = packed ? 1 : (spec.batch ?? 2);
   const L = packed ? packed.reduce((a, b) => a + b, 0) : (spec.L ?? 1);
@@ -89,13 +99,21 @@ function steps(
   const parts = complex ? 2 : 1;
   const decay = (real: Next): Next => (complex ? (i) => (i % 2 === 0 ? real(i / 2) : random.normal()) : real);
   if (data === 'official') {
-    return { A: decay(() => -0.5 * random.uniform()), delta: () => 0.5 * random.uniform(), deltaBias: () => 0.5 * random.uniform() };
+    return {
+      A: decay(() => -0.5 * random.uniform()),
+      delta: () => 0.5 * random.uniform(),
+      deltaBias: () => 0.5 * random.uniform(),
+    };
   }
   const A: Next = data === 'long-memory' ? () => -random.logUniform(1e-5, 1e-2) : (i) => -1 - (i % N);
   const dt = (): number => random.logUniform(1e-3, data === 'trained' ? 5 : 0.1);
   // What softplus takes to dt: log(e^dt - 1).
   const raw = (): number => (softplus ? Math.log(Math.expm1(dt())) : dt());
-  return { A: decay((i) => A(complex ? i : i / parts)), delta: bias ? () => 0.1 * Math.abs(random.normal()) : raw, deltaBias: raw };
+  return {
+    A: decay((i) => A(complex ? i : i / parts)),
+    delta: bias ? () => 0.1 * Math.abs(random.normal()) : raw,
+    deltaBias: raw,
+  };
 }
 
 /** Where packed sequences of these lengths begin, and where the last ends. */

@@ -24,7 +24,16 @@ export interface UpdateSpec {
 
 /** One step with data as in the official tests: dtBias in (-4, -3), A in (-2, -1). */
 export function updateCall(spec: UpdateSpec, random: Random): Call {
-  const { dtype = 'f32', batch = 2, channels = [8], N = 16, groups = 0, bias = true, tied = false, pool } = spec;
+  const {
+    dtype = 'f32',
+    batch = 2,
+    channels = [8],
+    N = 16,
+    groups = 0,
+    bias = true,
+    tied = false,
+    pool,
+  } = spec;
   const wide = dtype === 'f64' ? 'f64' : 'f32';
   const normal = (): number => random.normal();
   const projection = groups === 0 ? [batch, N] : [batch, groups, N];
@@ -40,9 +49,23 @@ export function updateCall(spec: UpdateSpec, random: Random): Call {
     perHead.clear();
     return make;
   };
-  const dt = fill([batch, ...channels], dtype, fresh((i) => shared(Math.floor(i / inner), () => random.normal())));
-  const A = fill([...channels, N], wide, fresh((i) => shared(Math.floor(i / (inner * N)), () => -1 - random.uniform())));
-  const dtBias = bias && fill([...channels], wide, fresh((i) => shared(Math.floor(i / inner) % heads, () => random.uniform() - 4)));
+  const dt = fill(
+    [batch, ...channels],
+    dtype,
+    fresh((i) => shared(Math.floor(i / inner), () => random.normal())),
+  );
+  const A = fill(
+    [...channels, N],
+    wide,
+    fresh((i) => shared(Math.floor(i / (inner * N)), () => -1 - random.uniform())),
+  );
+  const dtBias =
+    bias &&
+    fill(
+      [...channels],
+      wide,
+      fresh((i) => shared(Math.floor(i / inner) % heads, () => random.uniform() - 4)),
+    );
   return makeCall(
     'selectiveStateUpdate',
     {

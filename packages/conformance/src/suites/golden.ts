@@ -38,6 +38,9 @@ function gradients(entry: VectorEntry, vectors: Vectors): Case {
   };
 }
 
-async function gradientOf(entry: VectorEntry, vectors: Vectors): Promise<ReturnType<typeof readVector>['gradient']> {
+async function gradientOf(
+  entry: VectorEntry,
+  vectors: Vectors,
+): Promise<ReturnType<typeof readVector>['gradient']> {
   return readVector(entry, await vectors.tensors(entry)).gradient;
 }

@@ -1,13 +1,11 @@
-import type { OpName } from '@ss/core';
-import { backwardOf } from '../calls/backward.ts';
-import type { Call } from '../calls/call.ts';
 import { convCall, convUpdateCall } from '../calls/causal-conv1d.ts';
 import { scanCall } from '../calls/selective-scan.ts';
 import { updateCall } from '../calls/selective-state-update.ts';
-import type { Case, Suite } from '../case.ts';
+import type { Suite } from '../case.ts';
 import { combine, label, pairwise, product } from '../combinations.ts';
-import { Random } from '../random.ts';
 import type { Tier } from '../report.ts';
+import { gradientsOf, referenceSuite } from './named.ts';
+import type { Grids, Named } from './named.ts';
 
 const flag = [false, true] as const;
 const dtype = ['f32', 'f16', 'bf16'] as const;
@@ -27,7 +25,14 @@ const scanGrid = {
 
 /** tests/ops/triton/test_selective_state_update.py; the second list has heads of 64 channels. */
 const updateGrid = { dtype, z: flag, N: [16, 32, 64], dim: [2048, 2064, 4096] } as const;
-const headGrid = { dtype, z: flag, N: [16, 32, 64], dim: [2048, 4096], groups: [1, 2, 4], tied: flag } as const;
+const headGrid = {
+  dtype,
+  z: flag,
+  N: [16, 32, 64],
+  dim: [2048, 4096],
+  groups: [1, 2, 4],
+  tied: flag,
+} as const;
 /** the same file: a batch of 16 out of 160 states */
 const poolGrid = { dtype, z: flag, N: [16, 32, 64], dim: [2048, 4096] } as const;
 
@@ -47,35 +52,21 @@ const convUpdateGrid = { dtype, W: [2, 3, 4], bias: flag, silu: flag, dim: [2048
 const convElements = { quick: 2 ** 17, full: 2 ** 21 };
 const quickLength = 512;
 
-type Named = readonly [name: string, make: (random: Random) => Call];
-
-const grids: Partial<Readonly<Record<OpName, (tier: Tier) => Named[]>>> = {
+const grids: Grids = {
   selectiveScan: scans,
   selectiveScanBackward: gradientsOf(scans),
   causalConv1d: convolutions,
   causalConv1dBackward: gradientsOf(convolutions),
   causalConv1dUpdate: (tier) =>
-    combine(tier, convUpdateGrid).map((row) => [label(row), (random) => convUpdateCall({ ...row, batch: tier === 'quick' ? 4 : 64 }, random)]),
+    combine(tier, convUpdateGrid).map((row) => [
+      label(row),
+      (random) => convUpdateCall({ ...row, batch: tier === 'quick' ? 4 : 64 }, random),
+    ]),
   selectiveStateUpdate: updates,
 };
 
 /** The grids that the official packages test their kernels with, against the reference in float64. */
-export const officialGrid: Suite = {
-  name: 'grid',
-  ops: Object.keys(grids) as OpName[],
-  *cases(op, { tier }) {
-    for (const [name, make] of grids[op]!(tier)) yield gridCase(op, name, make);
-  },
-};
-
-function gridCase(op: OpName, name: string, make: Named[1]): Case {
-  return {
-    name,
-    async run(bench) {
-      await bench.check(make(new Random(`${op} ${name}`)));
-    },
-  };
-}
+export const officialGrid: Suite = referenceSuite('grid', grids);
 
 function scans(tier: Tier): Named[] {
   const rows = combine(tier, scanGrid, ({ L, groups, varB, varC }) => {
@@ -87,7 +78,11 @@ function scans(tier: Tier): Named[] {
 }
 
 function convolutions(tier: Tier): Named[] {
-  const rows = combine(tier, convGrid, ({ L, dim }) => L * dim <= convElements[tier] && (tier === 'full' || L <= quickLength));
+  const rows = combine(
+    tier,
+    convGrid,
+    ({ L, dim }) => L * dim <= convElements[tier] && (tier === 'full' || L <= quickLength),
+  );
   return rows.map((row) => [label(row), (random) => convCall({ ...row, batch: 2 }, random)]);
 }
 
@@ -102,14 +97,21 @@ function updates(tier: Tier): Named[] {
       label({ heads: dim / 64, ...row }),
       (random) => updateCall({ ...dt, ...row, channels: [dim / 64, 64] }, random),
     ]),
-    ...(tier === 'quick' ? pairwise(poolGrid).slice(0, 3) : product(poolGrid)).map(({ dim, ...row }): Named => [
-      label({ pool: 160, dim, ...row }),
-      (random) => updateCall({ ...dt, ...row, channels: [tier === 'quick' ? dim / 8 : dim], batch: 16, pool: tier === 'quick' ? 40 : 160 }, random),
-    ]),
+    ...(tier === 'quick' ? pairwise(poolGrid).slice(0, 3) : product(poolGrid)).map(
+      ({ dim, ...row }): Named => [
+        label({ pool: 160, dim, ...row }),
+        (random) =>
+          updateCall(
+            {
+              ...dt,
+              ...row,
+              channels: [tier === 'quick' ? dim / 8 : dim],
+              batch: 16,
+              pool: tier === 'quick' ? 40 : 160,
+            },
+            random,
+          ),
+      ],
+    ),
   ];
-}
-
-/** The official tests differentiate every case; so does this, on the lengths that keep it quick. */
-function gradientsOf(forward: (tier: Tier) => Named[]): (tier: Tier) => Named[] {
-  return (tier) => forward(tier).map(([name, make]) => [name, (random) => backwardOf(make(random), random)]);
 }

@@ -1,14 +1,12 @@
-import type { DType, OpName } from '@ss/core';
-import { opNames } from '@ss/core/engine';
-import { backwardOf } from '../calls/backward.ts';
-import type { Call } from '../calls/call.ts';
+import type { DType } from '@ss/core';
 import { embeddingCall, linearCall, normCall } from '../calls/dense.ts';
 import { addCall, copyCall, unaryCall } from '../calls/elementwise.ts';
 import { argmaxCall, crossEntropyCall, sampleCall } from '../calls/logits.ts';
 import type { Suite } from '../case.ts';
 import { combine, label, pairwise } from '../combinations.ts';
-import { Random } from '../random.ts';
 import type { Tier } from '../report.ts';
+import { gradientsOf, referenceSuite } from './named.ts';
+import type { Grids, Named } from './named.ts';
 
 const flag = [false, true] as const;
 const dtype = ['f32', 'f16', 'bf16'] as const;
@@ -33,7 +31,13 @@ const normGrid = {
   groups: [1, 2, 3, 4],
   eps: [1e-5, 1e-2],
 } as const;
-const embeddingGrid = { dtype: ['f32', 'f16', 'bf16'], weight: dtype, ids: [[1], [5], [2, 3]], V: [1, 2, 17, 256], K: [1, 3, 8, 33] } as const;
+const embeddingGrid = {
+  dtype: ['f32', 'f16', 'bf16'],
+  weight: dtype,
+  ids: [[1], [5], [2, 3]],
+  V: [1, 2, 17, 256],
+  K: [1, 3, 8, 33],
+} as const;
 const castable: readonly DType[] = ['f64', 'f32', 'f16', 'bf16', 'i32', 'i64', 'u32', 'i8', 'u8'];
 const copyGrid = { from: castable, to: castable, shape: [[1], [7], [2, 3, 5], [65]], inPlace: flag } as const;
 const lossGrid = { dtype, R: [1, 2, 5], V: [1, 2, 7, 16, 33, 1000], ignore: flag } as const;
@@ -51,66 +55,69 @@ const sampleGrid = {
   padding: [0, 3],
 } as const;
 
-type Named = readonly [name: string, make: (random: Random) => Call];
-
-const grids: Partial<Readonly<Record<OpName, (tier: Tier) => Named[]>>> = {
+const forward: Grids = {
   linear: (tier) => few(tier, linearGrid).map((row) => [label(row), (random) => linearCall(row, random)]),
   rmsNorm: (tier) =>
     few(tier, normGrid, ({ K, groups }) => K % groups === 0).map((row) => [
       label(row),
       (random) => normCall({ ...row, residual: residualOf(row) }, random),
     ]),
-  embedding: (tier) => combine(tier, embeddingGrid).map((row) => [label(row), (random) => embeddingCall(row, random)]),
+  embedding: (tier) =>
+    combine(tier, embeddingGrid).map((row) => [label(row), (random) => embeddingCall(row, random)]),
   copy: (tier) =>
-    combine(tier, copyGrid, ({ from, to }) => from !== 'i64' || to === 'i64').map((row) => [label(row), (random) => copyCall(row, random)]),
-  add: (tier) => combine(tier, { dtype, shape: flat }).map((row) => [label(row), (random) => addCall(row.dtype, row.shape, random)]),
+    combine(tier, copyGrid, ({ from, to }) => from !== 'i64' || to === 'i64').map((row) => [
+      label(row),
+      (random) => copyCall(row, random),
+    ]),
+  add: (tier) =>
+    combine(tier, { dtype, shape: flat }).map((row) => [
+      label(row),
+      (random) => addCall(row.dtype, row.shape, random),
+    ]),
   silu: unary('silu'),
   softplus: unary('softplus'),
-  crossEntropy: (tier) => combine(tier, lossGrid).map((row) => [label(row), (random) => crossEntropyCall(row, random)]),
+  crossEntropy: (tier) =>
+    combine(tier, lossGrid).map((row) => [label(row), (random) => crossEntropyCall(row, random)]),
   argmax: (tier) =>
     combine(tier, argmaxGrid, ({ V, padding }) => padding < V).map((row) => [
       label(row),
-      (random) => argmaxCall({ ...row, vocabulary: row.padding === 0 ? undefined : row.V - row.padding }, random),
+      (random) =>
+        argmaxCall({ ...row, vocabulary: row.padding === 0 ? undefined : row.V - row.padding }, random),
     ]),
   sample: (tier) =>
     few(tier, sampleGrid, ({ V, padding }) => padding < V).map((row) => [
       label(row),
-      (random) => sampleCall({ ...row, vocabulary: row.padding === 0 ? undefined : row.V - row.padding }, random),
+      (random) =>
+        sampleCall({ ...row, vocabulary: row.padding === 0 ? undefined : row.V - row.padding }, random),
     ]),
 };
-const backward: Partial<Readonly<Record<OpName, OpName>>> = {
-  linearBackward: 'linear',
-  rmsNormBackward: 'rmsNorm',
-  crossEntropyBackward: 'crossEntropy',
-  embeddingBackward: 'embedding',
-};
-
 /** Ops without an official grid: sizes around and between vector widths, every argument, every storage dtype. */
-export const shapes: Suite = {
-  name: 'shapes',
-  ops: opNames.filter((op) => op in grids || op in backward),
-  *cases(op, { tier }) {
-    const rows = grids[backward[op] ?? op]!(tier);
-    for (const [name, make] of rows) {
-      yield {
-        name,
-        async run(bench) {
-          const random = new Random(`${op} ${name}`);
-          await bench.check(op in backward ? backwardOf(make(random), random) : make(random));
-        },
-      };
-    }
-  },
-};
+export const shapes: Suite = referenceSuite('shapes', {
+  ...forward,
+  linearBackward: gradientsOf(forward.linear!),
+  rmsNormBackward: gradientsOf(forward.rmsNorm!),
+  crossEntropyBackward: gradientsOf(forward.crossEntropy!),
+  embeddingBackward: gradientsOf(forward.embedding!),
+});
 
 function unary(op: 'silu' | 'softplus'): (tier: Tier) => Named[] {
-  return (tier) => combine(tier, { dtype, shape: flat }).map((row) => [label(row), (random) => unaryCall(op, row.dtype, row.shape, random)]);
+  return (tier) =>
+    combine(tier, { dtype, shape: flat }).map((row) => [
+      label(row),
+      (random) => unaryCall(op, row.dtype, row.shape, random),
+    ]);
 }
 
 /** These products are too large even for the full tier, which gets the pairs as well. */
 const few: typeof combine = (_tier, parameters, allowed) => pairwise(parameters, allowed);
 
-function residualOf({ residual, dtype }: { residual: 'none' | 'same' | 'f32'; dtype: 'f32' | 'f16' | 'bf16' }): 'f32' | 'f16' | 'bf16' | undefined {
+function residualOf({
+  residual,
+  dtype,
+}: {
+  residual: 'none' | 'same' | 'f32';
+  dtype: 'f32' | 'f16' | 'bf16';
+}): 'f32' | 'f16' | 'bf16' | undefined {
   if (residual === 'none') return undefined;
   return residual === 'same' ? dtype : residual;
 }
