@@ -1,5 +1,6 @@
 import { SsError } from '@ss/core';
 import { CommanderError } from 'commander';
+import { traceAsked } from './work.ts';
 import type { Work } from './work.ts';
 
 /** The status of a shell command that Ctrl-C ended: 128 + SIGINT. */
@@ -11,7 +12,7 @@ export function failureStatus(error: unknown, work: Work): number {
   if (work.interrupted) return interruptedStatus;
   if (work.unread) return 0;
   console.error(describe(error));
-  if (process.env['SS_LOG'] === 'trace') console.error(error);
+  if (traceAsked()) console.error(error);
   return 1;
 }
 

@@ -1,3 +1,4 @@
+import type { LoadModelOptions } from '@ss/mamba';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
@@ -17,6 +18,23 @@ export function backendOptions(command: Command): Command {
   return outputOptions(command)
     .option('--backend <id>', 'auto, or the only backend to use: reference, wasm, ...', 'auto')
     .option('--threads <n>', 'threads of a backend that has them (default: its own choice)', count);
+}
+
+export interface ModelOptions extends BackendOptions {
+  readonly model: string;
+  readonly weights: NonNullable<LoadModelOptions['weights']>;
+}
+
+export function modelOptions(command: Command): Command {
+  return backendOptions(command)
+    .requiredOption('--model <folder>', 'a checkpoint: config.json, safetensors, tokenizer.json')
+    .addOption(weightsOption());
+}
+
+export function weightsOption(): Option {
+  return new Option('--weights <dtype>', 'how weights are kept in memory')
+    .choices(['stored', 'f32', 'bf16', 'f16'])
+    .default('stored');
 }
 
 /** A switch that is on unless `--no-<name>` is given; `--<name>` may be written too. */
@@ -66,6 +84,13 @@ export function among<const T extends string>(...allowed: readonly T[]): (value:
     if (found === undefined) throw new InvalidArgumentError(`It must be ${allowed.join(' or ')}.`);
     return found;
   };
+}
+
+/** Ends the command with the help unless every name is among those given. */
+export function requireOps(asked: readonly string[], command: Command, opNames: readonly string[]): void {
+  const unknown = asked.find((name) => !opNames.includes(name));
+  if (unknown !== undefined)
+    command.error(`error: there is no op ${unknown}; there are ${opNames.join(', ')}.`);
 }
 
 /** Lines for the end of a help text. */

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
@@ -194,6 +196,7 @@ describe('what goes wrong', () => {
     { name: 'an unknown command', args: ['dance'] },
     { name: 'an unknown option', args: ['backends', '--colour'] },
     { name: 'a number that is none', args: ['bench', 'scan', '--threads', 'two'] },
+    { name: 'an op that there is not', args: ['backends', '--op', 'dance'] },
     { name: 'a missing option', args: ['generate', '--prompt', 'x'] },
     { name: 'neither prompt nor tokens', args: ['logits', '--model', model] },
     { name: 'no command', args: [] },
@@ -285,23 +288,54 @@ describe('doctor', () => {
   });
 
   test('names variables that mean nothing, and those that were meant', async () => {
-    const { out } = await finish(start(['doctor', '--report'], { SS_THREAD: '2', SS_LOG: 'loud' }));
+    const { status, out } = await finish(start(['doctor', '--report'], { SS_THREAD: '2', SS_LOG: 'loud' }));
+    expect(status).toBe(2);
     expect(out).toContain('SS_THREAD is set but not known; SS_THREADS is');
     expect(out).toContain('SS_LOG is "loud"');
   });
 });
 
 describe('conformance', () => {
-  test('counts what passed, failed and was skipped, with reasons', async () => {
-    const report = await json<{ passed: number; failed: number; skips: unknown[] }>(
-      'conformance',
+  interface Report {
+    readonly passed: number;
+    readonly failed: number;
+    readonly skipped: number;
+    readonly failures: readonly { readonly id: string; readonly reason: string }[];
+    readonly skips: readonly { readonly reason: string }[];
+  }
+
+  test('counts what passed and what was skipped, with reasons', async () => {
+    const report = await json<Report>('conformance', '--backend', 'reference', '--ops', 'silu');
+    expect(report.passed).toBeGreaterThan(0);
+    expect(report).toMatchObject({ failed: 0, failures: [] });
+    expect(report.skips).toHaveLength(report.skipped);
+  });
+
+  test('anything that failed is status 1, with its reason', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'ss-vectors-'));
+    const vectors = join(import.meta.dirname, '../../conformance/vectors');
+    const index = JSON.parse(readFileSync(join(vectors, 'index.json'), 'utf8')) as Record<string, unknown>[];
+    const wrong = index.filter(({ id }) => id === 'scan-000').map((entry) => ({ ...entry, softplus: 0 }));
+    writeFileSync(join(folder.path, 'index.json'), JSON.stringify(wrong));
+    copyFileSync(
+      join(vectors, 'selective-scan.safetensors'),
+      join(folder.path, 'selective-scan.safetensors'),
+    );
+    const args = [
       '--backend',
       'reference',
-      '--tier',
-      'quick',
-    );
-    expect(report.passed).toBeGreaterThan(0);
-    expect(report.failed).toBe(0);
-    expect(report.skips).toBeInstanceOf(Array);
+      '--vectors',
+      folder.path,
+      '--ops',
+      'selectiveScan',
+      '--cases',
+      'golden/*',
+    ];
+    const { status, out, err } = await ss('conformance', ...args, '--json');
+    expect(status).toBe(1);
+    const { failed, failures } = JSON.parse(out) as Report;
+    expect(failed).toBe(1);
+    expect(failures[0]!.reason).toMatch(/outside rtol/);
+    expect(err).toContain('failed: golden/selectiveScan/scan-000');
   });
 });

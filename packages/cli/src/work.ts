@@ -1,4 +1,4 @@
-import { onTrace, readEnvironment } from '@ss/core';
+import { onTrace } from '@ss/core';
 
 /** Options that every command has. */
 export interface OutputOptions {
@@ -53,7 +53,7 @@ export class Work implements Disposable {
   /** Called once the options are known. */
   configure(options: OutputOptions): void {
     this.#options = options;
-    if (readEnvironment().log !== 'trace') return;
+    if (!traceAsked()) return;
     this.#release.push(onTrace((event) => console.error(JSON.stringify(event))));
   }
 
@@ -82,4 +82,9 @@ export class Work implements Disposable {
   [Symbol.dispose](): void {
     for (const release of this.#release) release();
   }
+}
+
+/** Asked of the variable itself: `ss doctor` runs even when others have values that are not understood. */
+export function traceAsked(): boolean {
+  return process.env['SS_LOG'] === 'trace';
 }

@@ -114,7 +114,6 @@ function shown(model: MambaModel, { model: folder, weights, tokens }: ModelSetti
     dModel,
     layers,
     vocabulary,
-    parameters: model.parameters,
     weights,
     prompt: tokens,
   };

@@ -1,8 +1,7 @@
 import { createRegistry, dtypes } from '@ss/core';
-import { opNames } from '@ss/core/engine';
 import type { DType, OpName } from '@ss/core';
 import { Command } from 'commander';
-import { among, counts, examples, outputOptions } from '../options.ts';
+import { among, counts, examples, outputOptions, requireOps } from '../options.ts';
 import type { Work } from '../work.ts';
 
 interface Options {
@@ -15,7 +14,7 @@ interface Options {
 export function backendsCommand(work: Work): Command {
   return outputOptions(new Command('backends'))
     .description('every backend with what would become of it, and why')
-    .option('--op <name>', 'ask for one op instead of all', among(...opNames))
+    .option('--op <name>', 'ask for one op instead of all')
     .option(
       '--dtype <dtype>',
       "dtype of the op's main tensor",
@@ -27,7 +26,9 @@ export function backendsCommand(work: Work): Command {
       'after',
       examples('ss backends', 'ss backends --op selectiveScan --dtype bf16 --shape 1,2048,1536'),
     )
-    .action(async ({ op, dtype, shape }: Options) => {
+    .action(async ({ op, dtype, shape }: Options, command: Command) => {
+      const { opNames } = await import('@ss/core/engine');
+      requireOps(op === undefined ? [] : [op], command, opNames);
       const decision = await createRegistry().explain({ op, dtype, shape, load: true });
       await work.result(decision, String(decision));
     });

@@ -1,17 +1,21 @@
 import { floatDTypes } from '@ss/core';
 import { Command } from 'commander';
-import { benchConv } from '../bench/conv.ts';
 import type { ConvSetting } from '../bench/conv.ts';
-import { benchLinear } from '../bench/linear.ts';
 import type { LinearSetting } from '../bench/linear.ts';
-import { benchDecode, benchPrefill } from '../bench/model.ts';
 import type { ModelSetting } from '../bench/model.ts';
-import { benchScan } from '../bench/scan.ts';
 import type { ScanSetting } from '../bench/scan.ts';
 import { chooseEngine } from '../choose-engine.ts';
-import { among, backendOptions, count, counts, examples, number, switchedOn } from '../options.ts';
+import {
+  among,
+  backendOptions,
+  count,
+  counts,
+  examples,
+  number,
+  switchedOn,
+  weightsOption,
+} from '../options.ts';
 import type { BackendOptions } from '../options.ts';
-import { weightsOption } from '../with-model.ts';
 import type { Work } from '../work.ts';
 
 interface TimingOptions extends BackendOptions {
@@ -56,6 +60,7 @@ function scan(work: Work): Command {
       examples('ss bench scan --dtype bf16 --z', 'ss bench scan -L 1,65,512,2048 --also chunked-cumsum'),
     )
     .action(async (options: ScanSetting & TimingOptions & { readonly also?: string }) => {
+      const { benchScan } = await import('../bench/scan.ts');
       await using engine = await chooseEngine(options, work, { ops: ['selectiveScan'] });
       await benchScan(
         engine,
@@ -74,6 +79,7 @@ function conv(work: Work): Command {
     .option('-W, --width <n>', 'taps', count, 4)
     .option('--dtype <dtype>', 'of x and y', float, 'f32')
     .action(async (options: ConvSetting & TimingOptions) => {
+      const { benchConv } = await import('../bench/conv.ts');
       await using engine = await chooseEngine(options, work, { ops: ['causalConv1d'] });
       await benchConv(engine, options, budget(options, work), work);
     });
@@ -87,6 +93,7 @@ function linear(work: Work): Command {
     .option('--dtype <dtype>', 'of x and y', float, 'f32')
     .option('--weights <dtype>', 'how the weight is stored', float, 'f32')
     .action(async (options: LinearSetting & TimingOptions) => {
+      const { benchLinear } = await import('../bench/linear.ts');
       await using engine = await chooseEngine(options, work, { ops: ['linear'] });
       await benchLinear(engine, options, budget(options, work), work);
     });
@@ -97,6 +104,7 @@ function prefill(work: Work): Command {
     timed('prefill', 'the evaluation of a prompt, by default with random weights of the 130m shape'),
     512,
   ).action(async (options: ModelSetting & TimingOptions) => {
+    const { benchPrefill } = await import('../bench/model.ts');
     await using engine = await chooseEngine(options, work);
     await benchPrefill(engine, options, budget(options, work), work);
   });
@@ -109,6 +117,7 @@ function decode(work: Work): Command {
   )
     .option('--steps <n>', 'tokens to time', count, 32)
     .action(async (options: ModelSetting & BackendOptions & { readonly steps: number }) => {
+      const { benchDecode } = await import('../bench/model.ts');
       await using engine = await chooseEngine(options, work);
       await benchDecode(engine, options, work);
     });

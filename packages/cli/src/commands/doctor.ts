@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { checkBackends } from '../doctor/backends.ts';
 import { readMachine, readVariables } from '../doctor/environment.ts';
 import { findPackages } from '../doctor/packages.ts';
 import { describe, statusOf } from '../doctor/report.ts';
@@ -17,9 +16,13 @@ export function doctorCommand(work: Work): Command {
     )
     .addHelpText('after', examples('ss doctor', 'ss doctor --report'))
     .action(async ({ report }: { readonly report?: boolean }) => {
+      const { checkBackends } = await import('../doctor/backends.ts');
+      const variables = readVariables();
+      // With them no backend could even be opened, and the rest is worth knowing too.
+      for (const { name } of variables.invalid) delete process.env[name];
       const findings = {
         environment: readMachine(),
-        variables: readVariables(),
+        variables,
         packages: findPackages(),
         backends: await checkBackends(work.signal),
       };

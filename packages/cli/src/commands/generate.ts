@@ -1,9 +1,8 @@
 import type { GenerateOptions, GenerationSummary, Piece } from '@ss/mamba';
 import { Command } from 'commander';
-import { count, examples, natural, number } from '../options.ts';
+import { count, examples, modelOptions, natural, number } from '../options.ts';
+import type { ModelOptions } from '../options.ts';
 import { table } from '../table.ts';
-import { modelOptions, withModel } from '../with-model.ts';
-import type { ModelOptions } from '../with-model.ts';
 import type { Work } from '../work.ts';
 
 interface Options extends ModelOptions {
@@ -40,8 +39,9 @@ export function generateCommand(work: Work): Command {
         'ss generate --model ./test/models/tiny-shakespeare --prompt "ROMEO:" --temperature 0 --json --quiet',
       ),
     )
-    .action((options: Options) =>
-      withModel(options, work, async (model) => {
+    .action(async (options: Options) => {
+      const { withModel } = await import('../with-model.ts');
+      await withModel(options, work, async (model) => {
         const { prompt, weights, logProbs } = options;
         const pieces: Piece[] = [];
         const generation = model.generate(prompt, { ...sampling(options), signal: work.signal });
@@ -56,8 +56,8 @@ export function generateCommand(work: Work): Command {
         else if (!text.endsWith('\n')) await work.write('\n');
         if (logProbs && !work.json) console.error(listed(pieces));
         work.note(speed(summary));
-      }),
-    );
+      });
+    });
 }
 
 function sampling(options: Options): GenerateOptions {

@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander';
-import { examples, naturals } from '../options.ts';
-import { modelOptions, withModel } from '../with-model.ts';
-import type { ModelOptions } from '../with-model.ts';
+import { examples, modelOptions, naturals } from '../options.ts';
+import type { ModelOptions } from '../options.ts';
 import type { Work } from '../work.ts';
 
 interface Options extends ModelOptions {
@@ -16,11 +15,12 @@ export function logitsCommand(work: Work): Command {
     .addOption(new Option('--prompt <text>', 'text to evaluate').conflicts('tokens'))
     .addOption(new Option('--tokens <id,...>', 'ids to evaluate').argParser(naturals))
     .addHelpText('after', examples('ss logits --model ./test/models/tiny-shakespeare --tokens 859,59,11'))
-    .action((options: Options, command: Command) => {
+    .action(async (options: Options, command: Command) => {
       const input = options.prompt ?? options.tokens;
       if (input === undefined)
         command.error('error: one of --prompt and --tokens is needed', { exitCode: 2 });
-      return withModel(options, work, async (model) => {
+      const { withModel } = await import('../with-model.ts');
+      await withModel(options, work, async (model) => {
         const tokens = model.encode(input);
         const logits = [...(await model.logits(tokens, { signal: work.signal }))];
         await work.write(`${JSON.stringify({ tokens, backend: model.engine.id, logits })}\n`);

@@ -30,8 +30,8 @@ export interface Variables {
   readonly set: Readonly<Record<string, string>>;
   /** those that start with SS_ and mean nothing, each with the name that may have been meant */
   readonly unknown: readonly { readonly name: string; readonly meant: string | null }[];
-  /** why one of them is not understood */
-  readonly invalid: string | null;
+  /** known ones whose value is not understood: nothing can be chosen while they are set */
+  readonly invalid: readonly { readonly name: string; readonly why: string }[];
 }
 
 export function readMachine(): Environment {
@@ -52,21 +52,21 @@ export function readMachine(): Environment {
 
 export function readVariables(env: Readonly<Record<string, string | undefined>> = process.env): Variables {
   const known = Object.keys(environmentVariables);
-  const set = Object.fromEntries(
+  const set: Record<string, string> = Object.fromEntries(
     known.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
   );
   const others = Object.keys(env).filter((name) => name.startsWith('SS_') && !known.includes(name));
-  return {
-    set,
-    unknown: others.map((name) => ({ name, meant: nearest(name, known) })),
-    invalid: complaint(env),
-  };
+  const invalid = Object.entries(set).flatMap(([name, value]) => {
+    const why = complaint({ [name]: value });
+    return why === undefined ? [] : [{ name, why }];
+  });
+  return { set, unknown: others.map((name) => ({ name, meant: nearest(name, known) })), invalid };
 }
 
-function complaint(env: Readonly<Record<string, string | undefined>>): string | null {
+function complaint(env: Readonly<Record<string, string>>): string | undefined {
   try {
     readEnvironment(env);
-    return null;
+    return undefined;
   } catch (error) {
     if (SsError.is(error)) return error.message;
     throw error;

@@ -16,7 +16,7 @@ const findings = (...backends: readonly BackendCheck[]): Findings => ({
   environment: readMachine(),
   variables: readVariables({}),
   packages: findPackages(),
-  backends: { backends, chosen: null, why: '' },
+  backends: { backends, chosen: backends.find(({ outcome }) => outcome === 'works')?.id ?? null, why: '' },
 });
 
 test.each([
@@ -26,6 +26,18 @@ test.each([
   { wasm: 'fails', reference: 'fails', status: 2 },
 ] as const)('wasm $wasm and reference $reference is status $status', ({ wasm, reference, status }) => {
   expect(statusOf(findings(backend('wasm', 100, wasm), backend('reference', 0, reference)))).toBe(status);
+});
+
+test('a best backend that works and is not chosen is status 1, unless another one was named', () => {
+  const found = findings(backend('wasm', 100, 'works'), backend('reference', 0, 'works'));
+  const other = { ...found, backends: { ...found.backends, chosen: 'reference' } };
+  expect(statusOf(other)).toBe(1);
+  expect(statusOf({ ...other, variables: readVariables({ SS_BACKEND: 'reference' }) })).toBe(0);
+});
+
+test('a variable that is not understood is status 2', () => {
+  const found = findings(backend('reference', 0, 'works'));
+  expect(statusOf({ ...found, variables: readVariables({ SS_THREADS: 'two' }) })).toBe(2);
 });
 
 test('two copies of core are a problem with a remedy', () => {

@@ -11,18 +11,22 @@ export interface Findings {
 }
 
 /**
- * 0: the best installed backend computes correctly. 1: only a slower one does. 2: none.
+ * 0: the best installed backend computes correctly, and a program that names none gets it. 1: only a slower one
+ * does. 2: none does, or none can be chosen.
  */
-export function statusOf({ backends: { backends } }: Findings): 0 | 1 | 2 {
+export function statusOf({ backends: { backends, chosen }, variables }: Findings): 0 | 1 | 2 {
+  if (variables.invalid.length > 0) return 2;
   const installed = backends.filter(({ outcome, priority }) => outcome !== 'missing' && priority >= 0);
-  if (installed[0]?.outcome === 'works') return 0;
+  const best = installed[0];
+  const named = 'SS_BACKEND' in variables.set;
+  if (best?.outcome === 'works' && (named || chosen === best.id)) return 0;
   return installed.some(({ outcome }) => outcome === 'works') ? 1 : 2;
 }
 
 const verdicts = [
   'the best installed backend works',
   'only a slower backend works',
-  'no backend works',
+  'no backend works, or none can be chosen',
 ] as const;
 
 export function describe(findings: Findings): string {
@@ -75,7 +79,7 @@ function describeVariables({ set, unknown, invalid }: Variables): string[] {
     ...unknown.map(
       ({ name, meant }) => `problem: ${name} is set but not known${meant === null ? '' : `; ${meant} is`}`,
     ),
-    ...(invalid === null ? [] : [`problem: ${invalid}`]),
+    ...invalid.map(({ why }) => `problem: ${why}`),
   ];
   return lines.length === 0 ? ['no SS_* variable is set'] : lines;
 }
