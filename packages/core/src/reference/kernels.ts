@@ -18,20 +18,30 @@ import { selectiveScanBackward } from './selective-scan-backward.ts';
 import { selectiveScan } from './selective-scan.ts';
 import { selectiveStateUpdate } from './selective-state-update.ts';
 
-/** Same inputs, same order of operations, whatever the chunking. */
+/** Nothing carried from step to step, or carried exactly: any chunking of the sequence gives the same bits. */
 function kernel(run: HostKernel['run']): HostKernel {
   return { run, assess: () => ({ ok: true, numerics: 'bitwise' }) };
 }
 
-/** Inside a call the state is float64; between the pieces of a narrower sequence it is rounded to f32. */
-function scan(run: HostKernel['run']): HostKernel {
-  const wide = ({ inputs }: OpCall): boolean => inputs['u']!.dtype === 'f64' && inputs['A']!.dtype === 'f64';
-  return { run, assess: (call) => ({ ok: true, numerics: wide(call) ? 'bitwise' : 'tolerance' }) };
+/** States are float64 inside a call and rounded to their dtype between calls. */
+function recurrent(run: HostKernel['run']): HostKernel {
+  return {
+    run,
+    assess: ({ inputs }) => {
+      const exact = [inputs['u'] ?? inputs['x'], inputs['A']].every((spec) => spec?.dtype === 'f64');
+      return { ok: true, numerics: exact ? 'bitwise' : 'tolerance' };
+    },
+  };
+}
+
+/** Gradients of weights are sums over the steps of a call. */
+function gradient(run: HostKernel['run']): HostKernel {
+  return { run, assess: () => ({ ok: true, numerics: 'tolerance' }) };
 }
 
 export const kernels: Partial<Readonly<Record<OpName, HostKernel>>> = {
-  selectiveScan: scan(selectiveScan),
-  selectiveStateUpdate: kernel(selectiveStateUpdate),
+  selectiveScan: recurrent(selectiveScan),
+  selectiveStateUpdate: recurrent(selectiveStateUpdate),
   causalConv1d: kernel(causalConv1d),
   causalConv1dUpdate: kernel(causalConv1d),
   linear: kernel(linear),
@@ -44,10 +54,10 @@ export const kernels: Partial<Readonly<Record<OpName, HostKernel>>> = {
   crossEntropy: kernel(crossEntropy),
   argmax: kernel(argmax),
   sample: kernel(sample),
-  selectiveScanBackward: scan(selectiveScanBackward),
-  causalConv1dBackward: kernel(causalConv1dBackward),
-  linearBackward: kernel(linearBackward),
-  rmsNormBackward: kernel(rmsNormBackward),
-  crossEntropyBackward: kernel(crossEntropyBackward),
-  embeddingBackward: kernel(embeddingBackward),
+  selectiveScanBackward: gradient(selectiveScanBackward),
+  causalConv1dBackward: gradient(causalConv1dBackward),
+  linearBackward: gradient(linearBackward),
+  rmsNormBackward: gradient(rmsNormBackward),
+  crossEntropyBackward: gradient(crossEntropyBackward),
+  embeddingBackward: gradient(embeddingBackward),
 };

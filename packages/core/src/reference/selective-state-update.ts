@@ -33,10 +33,11 @@ export function selectiveStateUpdate(call: BoundCall<Uint8Array>): void {
       if (options['softplus']) dt = scalar.softplus(dt);
       const bRow = (b * groups.B + Math.floor(c / (channels / groups.B))) * N;
       const cRow = (b * groups.C + Math.floor(c / (channels / groups.C))) * N;
+      const dtx = dt * x[at]!;
       let sum = 0;
       for (let n = 0; n < N; n++) {
         const state = (slot * channels + c) * N + n;
-        h[state] = Math.exp(dt * A[c * N + n]!) * h[state]! + dt * inputMatrix[bRow + n]! * x[at]!;
+        h[state] = Math.exp(dt * A[c * N + n]!) * h[state]! + dtx * inputMatrix[bRow + n]!;
         sum += h[state]! * outputMatrix[cRow + n]!;
       }
       if (skip) sum += skip[c]! * x[at]!;

@@ -22,6 +22,8 @@ export function sequences({ inputs, sizes }: BoundCall<Uint8Array>): Sequence[] 
     if (indices === undefined) return index;
     const at = indices[index]!;
     if (at >= slots) throw new Error(`stateIndices[${index}] is ${at}, but there are ${slots} states.`);
+    if (inputs['state'] && at >= 0 && indices.indexOf(at) < index)
+      throw new Error(`stateIndices name the state ${at}, which is written, twice.`);
     return Math.max(at, -1);
   };
   if (ends === undefined) {
