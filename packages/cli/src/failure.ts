@@ -1,6 +1,5 @@
 import { SsError } from '@ss/core';
 import { CommanderError } from 'commander';
-import { traceAsked } from './work.ts';
 import type { Work } from './work.ts';
 
 /** The status of a shell command that Ctrl-C ended: 128 + SIGINT. */
@@ -12,7 +11,7 @@ export function failureStatus(error: unknown, work: Work): number {
   if (work.interrupted) return interruptedStatus;
   if (work.unread) return 0;
   console.error(describe(error));
-  if (traceAsked()) console.error(error);
+  if (process.env['SS_LOG'] === 'trace') console.error(error);
   return 1;
 }
 

@@ -1,5 +1,3 @@
-import { onTrace } from '@ss/core';
-
 /** Options that every command has. */
 export interface OutputOptions {
   readonly json?: boolean | undefined;
@@ -12,7 +10,10 @@ export interface OutputOptions {
  */
 export class Work implements Disposable {
   readonly #abort = new AbortController();
-  readonly #release: (() => void)[] = [];
+  readonly #interrupt = (): void => {
+    this.interrupted = true;
+    this.#abort.abort();
+  };
   #options: OutputOptions = {};
   /** Exit status of a command that came to its end. */
   status = 0;
@@ -22,19 +23,13 @@ export class Work implements Disposable {
   unread = false;
 
   constructor() {
-    const interrupt = (): void => {
-      this.interrupted = true;
-      this.#abort.abort();
-    };
-    const unread = (error: NodeJS.ErrnoException): void => {
+    // Once: a second Ctrl-C ends the process at once, as everywhere.
+    process.once('SIGINT', this.#interrupt);
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error;
       this.unread = true;
       this.#abort.abort();
-    };
-    // Once: a second Ctrl-C ends the process at once, as everywhere.
-    process.once('SIGINT', interrupt);
-    process.stdout.on('error', unread);
-    this.#release.push(() => process.off('SIGINT', interrupt));
+    });
   }
 
   /** Aborted by Ctrl-C, and when nobody reads standard output any more. */
@@ -53,8 +48,6 @@ export class Work implements Disposable {
   /** Called once the options are known. */
   configure(options: OutputOptions): void {
     this.#options = options;
-    if (!traceAsked()) return;
-    this.#release.push(onTrace((event) => console.error(JSON.stringify(event))));
   }
 
   /** Part of the result, as it comes. Waits while the reader is slow. */
@@ -80,11 +73,6 @@ export class Work implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const release of this.#release) release();
+    process.off('SIGINT', this.#interrupt);
   }
-}
-
-/** Asked of the variable itself: `ss doctor` runs even when others have values that are not understood. */
-export function traceAsked(): boolean {
-  return process.env['SS_LOG'] === 'trace';
 }
