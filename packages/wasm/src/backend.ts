@@ -8,8 +8,10 @@ import type {
   OpCall,
   OpName,
   PreparedCalls,
+  Refusal,
 } from '@ss/core';
 import type { KernelTable } from './executor/command-list.ts';
+import { TRAPPED } from './executor/control.ts';
 import { encodeList } from './executor/encode.ts';
 import type { Step } from './executor/encode.ts';
 import { ListFailure } from './executor/executor.ts';
@@ -56,6 +58,7 @@ export class WasmBackend implements Backend<Region> {
   }
 
   submit(calls: Calls): void | Promise<void> {
+    this.#requirePresent();
     const { steps, callOf } = this.#steps(calls);
     const list = this.#encode(steps);
     touch(regionsOf(calls), this.#executor.enqueued + 1);
@@ -67,6 +70,7 @@ export class WasmBackend implements Backend<Region> {
     { signal }: { readonly signal?: AbortSignal | undefined },
   ): Promise<PreparedCalls> {
     throwIfAborted(signal, 'preparing a program');
+    this.#requirePresent();
     const { steps, callOf } = this.#steps(calls);
     const list = this.#encode(steps);
     const regions = regionsOf(calls);
@@ -77,6 +81,7 @@ export class WasmBackend implements Backend<Region> {
     };
     return {
       submit: () => {
+        this.#requirePresent();
         touch(regions, this.#executor.enqueued + 1);
         pending++;
         return this.#execute(list, steps, callOf, () => {
@@ -93,12 +98,13 @@ export class WasmBackend implements Backend<Region> {
   }
 
   alloc(byteLength: number, { zero }: { readonly zero: boolean }): Region {
+    this.#requirePresent();
     const address = this.#memory.alloc(byteLength);
     const region = { address, byteLength, lastUse: this.#lastFree };
     this.#liveBytes += byteLength;
     this.#liveBuffers++;
     if (zero && this.#hasRun(region.lastUse)) this.#memory.bytes.fill(0, address, address + byteLength);
-    else if (zero) this.#enqueue(region, fillZero(address, byteLength));
+    else if (zero) this.#enqueue(region, fillZero(address, byteLength))?.catch(reportedByOthers);
     return region;
   }
 
@@ -110,6 +116,7 @@ export class WasmBackend implements Backend<Region> {
   }
 
   write(region: Region, byteOffset: number, bytes: Uint8Array): void {
+    this.#requirePresent();
     const to = region.address + byteOffset;
     if (this.#hasRun(region.lastUse)) {
       this.#memory.bytes.set(bytes, to);
@@ -117,10 +124,13 @@ export class WasmBackend implements Backend<Region> {
     }
     const staged = this.#heap.alloc(bytes.byteLength);
     this.#memory.bytes.set(bytes, staged);
-    this.#enqueue(region, copyBytes(to, staged, bytes.byteLength), () => this.#heap.free(staged));
+    this.#enqueue(region, copyBytes(to, staged, bytes.byteLength), () => this.#heap.free(staged))?.catch(
+      reportedByOthers,
+    );
   }
 
   read(region: Region, byteOffset: number, byteLength: number): Uint8Array | Promise<Uint8Array> {
+    this.#requirePresent();
     const from = region.address + byteOffset;
     if (this.#hasRun(region.lastUse)) return this.#memory.bytes.slice(from, from + byteLength);
     const staged = this.#heap.alloc(byteLength);
@@ -142,6 +152,10 @@ export class WasmBackend implements Backend<Region> {
 
   dispose(): void | Promise<void> {
     return this.#executor.dispose();
+  }
+
+  #requirePresent(): void {
+    if (this.#executor.failure) throw this.#executor.failure;
   }
 
   #hasRun(submission: number): boolean {
@@ -194,6 +208,9 @@ export class WasmBackend implements Backend<Region> {
   }
 }
 
+/** Moving bytes fails only when the device is lost, and whatever wanted the bytes says that. */
+function reportedByOthers(): void {}
+
 function regionsOf(calls: Calls): ReadonlySet<Region> {
   const regions = new Set<Region>();
   for (const { inputs, outputs, scratch } of calls) {
@@ -208,7 +225,7 @@ function touch(regions: Iterable<Region>, submission: number): void {
   for (const region of regions) region.lastUse = submission;
 }
 
-function tooLarge(call: OpCall, maximum: number): Assessment | undefined {
+function tooLarge(call: OpCall, maximum: number): Refusal | undefined {
   let bytes = 0;
   for (const spec of [...Object.values(call.inputs), ...Object.values(call.outputs)]) {
     const { start, end } = elementSpan(spec);
@@ -224,5 +241,6 @@ function tooLarge(call: OpCall, maximum: number): Assessment | undefined {
 }
 
 function describe({ status, message }: ListFailure, { work }: Step): Error {
-  return new Error(message === '' ? `The kernel ${work.kernel} gave the status ${status}.` : `The kernel ${work.kernel} stopped: ${message}.`);
+  const what = status === TRAPPED ? message : (work.fault?.(status) ?? `status ${status}`);
+  return new Error(`the kernel ${work.kernel} stopped: ${what}.`);
 }

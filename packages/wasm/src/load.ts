@@ -1,33 +1,64 @@
-import { throwIfAborted } from '@ss/core';
+import { SsError, throwIfAborted } from '@ss/core';
 import type { Backend, LoadOptions } from '@ss/core';
 import { WasmBackend } from './backend.ts';
 import { kernelTable } from './executor/command-list.ts';
+import type { KernelTable } from './executor/command-list.ts';
 import { controlWords } from './executor/control.ts';
+import { Crew } from './executor/crew.ts';
+import type { Executor } from './executor/executor.ts';
 import { InlineExecutor } from './executor/inline-executor.ts';
-import { embeddedKernels, hasRelaxedSimd, withoutSharedMemory } from './kernels/module.ts';
-import { addressSpace, LinearMemory } from './memory/linear-memory.ts';
+import { WorkerExecutor } from './executor/worker-executor.ts';
+import { hasRelaxedSimd } from './kernels/module.ts';
+import { kernelModule } from './kernels/source.ts';
+import { chooseManner } from './manner.ts';
+import type { Manner } from './manner.ts';
+import { LinearMemory } from './memory/linear-memory.ts';
 import type { WasmOptions } from './options.ts';
+import { surroundings } from './surroundings.ts';
 
-/** Opens the device. */
+/**
+ * Opens the device: kernels, memory, and threads where they are wanted and possible.
+ * @throws SsError `backend-unavailable`, `out-of-memory`, `aborted`
+ */
 export async function load(options: WasmOptions, { signal }: LoadOptions): Promise<Backend> {
-  const relaxed = options.relaxedSimd === 'auto' || options.relaxedSimd === undefined ? hasRelaxedSimd() : options.relaxedSimd;
-  const binary = await embeddedKernels(relaxed ? 'relaxed' : 'baseline');
-  const module = await WebAssembly.compile(withoutSharedMemory(binary));
+  const manner = chooseManner(options, surroundings());
+  try {
+    return await open(options, manner, signal);
+  } catch (error) {
+    // Workers may be forbidden by a page's policy; nobody asked for them by name.
+    if (manner.crew && manner.alternative && SsError.is(error, 'backend-unavailable')) {
+      return open(options, { ...manner.alternative, limit: error.message }, signal);
+    }
+    throw error;
+  }
+}
+
+async function open(options: WasmOptions, manner: Manner, signal: AbortSignal | undefined): Promise<Backend> {
+  const { relaxedSimd = 'auto', source, workerUrl, maxMemory } = options;
+  const { mode, threads, crew: wantsCrew, limit } = manner;
+  const relaxed = relaxedSimd === 'auto' ? hasRelaxedSimd() : relaxedSimd;
+  const module = await kernelModule(source, relaxed ? 'relaxed' : 'baseline', wantsCrew);
   throwIfAborted(signal, 'loading wasm');
-  const memory = new LinearMemory({ shared: false, maximum: options.maxMemory ?? addressSpace });
-  const instance = new WebAssembly.Instance(module, { env: { memory: memory.memory } });
-  const table = kernelTable(instance, memory.memory);
-  const executor = new InlineExecutor({
-    thread: 0,
-    threads: 1,
-    control: new Int32Array(controlWords),
-    memory: memory.memory,
-    table,
-  });
-  return new WasmBackend(
-    { kind: 'cpu', name: 'WebAssembly', facts: { simd: relaxed ? 'relaxed' : 'baseline', mode: 'inline', threads: 1 } },
-    memory,
-    executor,
-    table,
-  );
+  const memory = new LinearMemory({ shared: wantsCrew, maximum: maxMemory });
+  const table = tableOf(module, memory);
+  const control = new Int32Array(wantsCrew ? new SharedArrayBuffer(4 * controlWords) : new ArrayBuffer(4 * controlWords));
+  const { workerThreads } = surroundings();
+  const shared = { module, memory: memory.memory, control, threads };
+  const crew = wantsCrew
+    ? await Crew.start({ ...shared, coordinator: mode === 'worker', workerUrl, workerThreads, signal })
+    : undefined;
+  const executor: Executor =
+    crew && mode === 'worker'
+      ? new WorkerExecutor(crew, control, threads)
+      : new InlineExecutor({ ...shared, thread: 0, table }, crew);
+  const facts = { simd: relaxed ? 'relaxed' : 'baseline', mode, threads, ...(limit !== undefined && { limit }) };
+  return new WasmBackend({ kind: 'cpu', name: 'WebAssembly', facts }, memory, executor, table);
+}
+
+function tableOf(module: WebAssembly.Module, { memory }: LinearMemory): KernelTable {
+  try {
+    return kernelTable(new WebAssembly.Instance(module, { env: { memory } }), memory);
+  } catch (cause) {
+    throw new SsError('backend-unavailable', `The kernels of wasm do not fit this memory: ${String(cause)}.`, { cause });
+  }
 }

@@ -5,7 +5,7 @@
 
 /** Grows by one when a command list is ready for the helpers. */
 export const GENERATION = 0;
-/** Address of that list; 0 sends the helpers home. */
+/** Address of that list. */
 export const LIST = 16;
 /** Threads that reached the current barrier, and how many barriers there have been. */
 export const ARRIVED = 32;
@@ -13,6 +13,8 @@ export const PHASE = 48;
 /** 1 + index of the command that failed, its status, and what was thrown: a length, then characters. */
 export const FAILED = 64;
 export const STATUS = 65;
+/** The status of a kernel that was stopped by the machine. */
+export const TRAPPED = -1;
 export const MESSAGE = 66;
 export const messageLength = 200;
 /** Lists handed to the coordinator, lists it has run, and whether the caller has a message about that. */

@@ -5,11 +5,11 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
 import type { Work } from '../ops/kernel-op.ts';
 import { commandWords, listHeader } from './command-list.ts';
 
-/** Below this many multiply-adds waking another thread takes longer than doing its share. */
-const worthSharing = 100_000;
+/** What takes less than 20 microseconds is not worth waking another thread for. */
+const worthSharing = 200_000;
 
 export interface Step {
-  readonly work: Pick<Work, 'kernel' | 'layout' | 'values' | 'units' | 'scratchBytes' | 'cost'>;
+  readonly work: Work;
   /** Address of the scratch of all threads; 0 without. */
   readonly scratch: number;
 }

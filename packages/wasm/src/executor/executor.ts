@@ -7,7 +7,10 @@ export interface Executor {
   /** How many have run; memory they used is the host's again. */
   readonly completed: number;
   readonly threads: number;
+  /** Resolves when a thread has died. */
   readonly lost?: Promise<SsError> | undefined;
+  /** Set when a thread has died: nothing can be executed any more. */
+  readonly failure: SsError | undefined;
   /**
    * Takes one list. Returns nothing when it has run, or a promise of that; `release` is called once it has, or
    * never will.

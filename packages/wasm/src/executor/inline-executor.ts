@@ -1,19 +1,31 @@
+import type { SsError } from '@ss/core';
+import type { Crew } from './crew.ts';
 import type { Executor } from './executor.ts';
-import { failureOf } from './failure.ts';
+import { lastFailure } from './failure.ts';
 import { lead } from './team.ts';
 import type { Place } from './team.ts';
 
-/** Runs lists at once on the calling thread. */
+/** Runs lists at once on the calling thread, with helpers where there is a crew. */
 export class InlineExecutor implements Executor {
   readonly #place: Place;
+  readonly #crew: Crew | undefined;
   #count = 0;
 
-  constructor(place: Place) {
+  constructor(place: Place, crew?: Crew) {
     this.#place = place;
+    this.#crew = crew;
   }
 
   get threads(): number {
     return this.#place.threads;
+  }
+
+  get lost(): Promise<SsError> | undefined {
+    return this.#crew?.lost;
+  }
+
+  get failure(): SsError | undefined {
+    return this.#crew?.failure;
   }
 
   get enqueued(): number {
@@ -28,9 +40,11 @@ export class InlineExecutor implements Executor {
     this.#count++;
     lead(this.#place, list);
     release?.();
-    const failure = failureOf(this.#place.control);
+    const failure = lastFailure(this.#place.control);
     if (failure) throw failure;
   }
 
-  dispose(): void {}
+  dispose(): Promise<void> | undefined {
+    return this.#crew?.dispose();
+  }
 }

@@ -1,6 +1,6 @@
 import { ALL_THREADS, ARGS, commandWords, COUNT, KERNEL, listHeader, PAGES, SCRATCH, SCRATCH_STEP, SHARED_COUNT, UNITS } from './command-list.ts';
 import type { KernelTable } from './command-list.ts';
-import { ARRIVED, FAILED, GENERATION, LIST, MESSAGE, messageLength, PHASE, STATUS, waitWhile, wake } from './control.ts';
+import { ARRIVED, FAILED, GENERATION, LIST, MESSAGE, messageLength, PHASE, STATUS, TRAPPED, waitWhile, wake } from './control.ts';
 
 /** One thread's place among those that run a command list together. Thread 0 leads. */
 export interface Place {
@@ -16,6 +16,7 @@ export function lead(place: Place, list: number): void {
   const { control, threads } = place;
   const header = headerOf(place, list);
   Atomics.store(control, FAILED, 0);
+  Atomics.store(control, STATUS, 0);
   if (threads > 1 && header[SHARED_COUNT]! > 0) {
     Atomics.store(control, LIST, list);
     Atomics.add(control, GENERATION, 1);
@@ -24,22 +25,14 @@ export function lead(place: Place, list: number): void {
   walk(place, list, header[COUNT]!);
 }
 
-/** A helper's life: its share of every list, until it is sent home. */
-export function follow(place: Place): void {
+/** A helper's life: its share of every list. */
+export function follow(place: Place): never {
   const { control } = place;
   for (let generation = 0; ; generation = (generation + 1) | 0) {
     waitWhile(control, GENERATION, generation);
     const list = Atomics.load(control, LIST) >>> 0;
-    if (list === 0) return;
     walk(place, list, headerOf(place, list)[SHARED_COUNT]!);
   }
-}
-
-/** Sends the helpers home. */
-export function dismiss(control: Int32Array): void {
-  Atomics.store(control, LIST, 0);
-  Atomics.add(control, GENERATION, 1);
-  Atomics.notify(control, GENERATION);
 }
 
 /** The memory may have been grown by another thread, which an engine notices late unless it is asked. */
@@ -63,7 +56,9 @@ function walk(place: Place, list: number, count: number): void {
     const at = listHeader + index * commandWords;
     const all = threads > 1 && words[at + ALL_THREADS] !== 0;
     if (all || shared) barrier(control, threads);
-    if ((all || thread === 0) && Atomics.load(control, FAILED) === 0) {
+    const failed = Atomics.load(control, FAILED);
+    // Of a command that failed elsewhere every share is still tried, so that the same status comes out.
+    if ((all || thread === 0) && (failed === 0 || failed === index + 1)) {
       const units = words[at + UNITS]! >>> 0;
       const begin = all ? Math.floor((units * thread) / threads) : 0;
       const end = all ? Math.floor((units * (thread + 1)) / threads) : units;
@@ -84,17 +79,19 @@ function run(
   scratch: number,
 ): void {
   let status: number;
-  let message = '';
   try {
     status = table.kernels[kernel]!(args, begin, end, scratch);
+    if (status === 0) return;
   } catch (error) {
-    status = -1;
-    message = String(error);
+    status = TRAPPED;
+    const message = String(error).slice(0, messageLength);
+    for (let i = 0; i < message.length; i++) control[MESSAGE + 1 + i] = message.charCodeAt(i);
+    control[MESSAGE] = message.length;
   }
-  if (status === 0 || Atomics.compareExchange(control, FAILED, 0, index + 1) !== 0) return;
-  control[STATUS] = status;
-  control[MESSAGE] = Math.min(message.length, messageLength);
-  for (let i = 0; i < control[MESSAGE]!; i++) control[MESSAGE + 1 + i] = message.charCodeAt(i);
+  // Threads may fail at once, in the same command: the least status is the same for every division of the work.
+  for (let other = 0; (other = Atomics.load(control, STATUS)) === 0 || status < other;)
+    Atomics.compareExchange(control, STATUS, other, status);
+  Atomics.store(control, FAILED, index + 1);
 }
 
 function barrier(control: Int32Array, threads: number): void {

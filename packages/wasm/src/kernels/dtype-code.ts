@@ -1,7 +1,7 @@
 import type { DType } from '@ss/core';
 
-/** How kernels name storage dtypes; `assembly/dtype.ts` has the same numbers. */
-export const dtypeCode: Readonly<Partial<Record<DType, number>>> = {
+/** How kernels name storage dtypes; `assembly/dtype.ts` has the same numbers. complex64 is only ever moved. */
+export const dtypeCode: Readonly<Record<DType, number>> = {
   f32: 0,
   f16: 1,
   bf16: 2,
@@ -11,4 +11,5 @@ export const dtypeCode: Readonly<Partial<Record<DType, number>>> = {
   u32: 6,
   i8: 7,
   u8: 8,
+  complex64: -1,
 };

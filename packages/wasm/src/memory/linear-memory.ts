@@ -19,7 +19,7 @@ export class LinearMemory {
   #words: Int32Array<ArrayBufferLike>;
 
   /** @throws SsError `out-of-memory` when not even the address space can be had */
-  constructor({ shared, maximum }: { readonly shared: boolean; readonly maximum: number }) {
+  constructor({ shared, maximum = addressSpace }: { readonly shared: boolean; readonly maximum?: number | undefined }) {
     this.shared = shared;
     const { memory, pages } = reserve(shared, Math.floor(maximum / pageBytes));
     this.memory = memory;

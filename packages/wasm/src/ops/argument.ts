@@ -1,5 +1,5 @@
 import { dtypes } from '@ss/core';
-import type { DType, TensorArg } from '@ss/core';
+import type { DType, TensorArg, TensorSpec } from '@ss/core';
 import { dtypeCode } from '../kernels/dtype-code.ts';
 import type { Region } from '../memory/region.ts';
 
@@ -17,7 +17,12 @@ export function stride({ strides, dtype }: Arg, axis: number): number {
 
 /** The number kernels know a dtype by. */
 export function code(dtype: DType): number {
-  return dtypeCode[dtype]!;
+  return dtypeCode[dtype];
+}
+
+/** That of an argument's dtype; of f32 for one that was not given. */
+export function codeOf(arg: TensorSpec | undefined): number {
+  return code(arg?.dtype ?? 'f32');
 }
 
 type Fields<Pointer extends string, Prefix extends string, Axis extends string> = {
@@ -39,14 +44,6 @@ export function fields<Pointer extends string, Prefix extends string, Axis exten
     values[prefix + letter] = arg && axis !== undefined ? stride(arg, axis) : 0;
   }
   return values as Fields<Pointer, Prefix, Axis>;
-}
-
-/** The view that walks an axis from its end, of an argument that is there. */
-export function reversed<A extends Arg | undefined>(arg: A, axis: number): A {
-  if (arg === undefined) return arg;
-  const { shape, strides, offset } = arg;
-  const step = strides[axis]!;
-  return { ...arg, offset: offset + (shape[axis]! - 1) * step, strides: strides.with(axis, -step) };
 }
 
 /** The view whose `axis` is two: `groups` equal parts, and the place in a part. */

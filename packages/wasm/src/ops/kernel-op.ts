@@ -17,8 +17,10 @@ export interface Work<L extends Layout = Layout> {
   readonly units: number;
   /** Bytes of scratch for each thread, as planned. */
   readonly scratchBytes: number;
-  /** Roughly how many multiply-adds, to decide whether threads are worth waking. */
+  /** About how long one thread takes, in tenths of a nanosecond; decides whether others are worth waking. */
   readonly cost: number;
+  /** What a status other than 0 means. */
+  readonly fault?: ((status: number) => string) | undefined;
 }
 
 /** An op in terms of kernels. */

@@ -1,13 +1,19 @@
 import type { Blocker, DType, OpCall, Refusal } from '@ss/core';
 
+export const narrowFloats: readonly DType[] = ['f32', 'f16', 'bf16'];
+export const floats: readonly DType[] = [...narrowFloats, 'f64'];
+
+/** Allowed dtypes by argument; `*` stands for all that are not named. */
+export type AllowedDTypes = Readonly<Record<string, readonly DType[]>>;
+
 export function refuse(blocker: Blocker): Refusal {
   return { ok: false, blockers: [blocker] };
 }
 
-/** Refuses a call with a dtype that its kernel does not take; `*` stands for all arguments not named. */
+/** Refuses a call with a dtype that its kernel does not take. */
 export function unsupported(
   call: OpCall,
-  allowed: Readonly<Record<string, readonly DType[]>>,
+  allowed: AllowedDTypes,
 ): Refusal | undefined {
   for (const [name, { dtype }] of [...Object.entries(call.inputs), ...Object.entries(call.outputs)]) {
     const dtypes = allowed[name] ?? allowed['*']!;
@@ -20,14 +26,4 @@ export function unsupported(
     });
   }
   return undefined;
-}
-
-export function packedSequences(call: OpCall): Refusal | undefined {
-  if (!call.inputs['cuSeqlens'] && !call.inputs['stateIndices']) return undefined;
-  return refuse({
-    code: 'packed-unsupported',
-    message: `wasm has no ${call.op} over packed sequences or state slots`,
-    origin: 'request',
-    fix: 'Call it for each sequence.',
-  });
 }

@@ -25,3 +25,8 @@ export function sequenceFields({ inputs, sizes }: Bound): {
     slots: (inputs['state'] ?? inputs['initialState'])?.shape[0] ?? 0,
   };
 }
+
+/** What a kernel says when it finds sequences that are not what the contract wants. */
+export function sequenceFault(status: number): string {
+  return `sequence ${status - 1} is outside its bounds; cuSeqlens must rise from 0 to L, and stateIndices be below the number of slots`;
+}
