@@ -1,6 +1,6 @@
 import { decode } from './encode.ts';
 import { dtypes } from './dtype.ts';
-import type { DataOf, DType, TensorData } from './dtype.ts';
+import type { DataOf, DType, FloatDType, TensorData } from './dtype.ts';
 import { SsError } from './errors.ts';
 import { track, untrack } from './scope.ts';
 import {
@@ -14,6 +14,9 @@ import {
 } from './shape.ts';
 import type { Layout, Shape } from './shape.ts';
 import type { Storage } from './storage.ts';
+
+/** A tensor of numbers: what nearly every op returns. */
+export type FloatTensor = Tensor<FloatDType>;
 
 export interface TensorInit<D extends DType> extends Layout {
   readonly dtype: D;

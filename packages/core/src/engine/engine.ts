@@ -75,8 +75,8 @@ export class Engine implements AsyncDisposable, Disposable {
   }
 
   /** @returns y (B, D) or (B, H, P) */
-  selectiveStateUpdate(args: SelectiveStateUpdateArgs): Tensor {
-    return this.#runner.run(ops.selectiveStateUpdate, args)['y']!;
+  selectiveStateUpdate(args: SelectiveStateUpdateArgs): FloatTensor {
+    return this.#runner.run(ops.selectiveStateUpdate, args)['y']! as FloatTensor;
   }
 
   causalConv1d<const A extends CausalConv1dArgs>(args: A): CausalConv1dResult<A['finalState']> {
@@ -84,13 +84,13 @@ export class Engine implements AsyncDisposable, Disposable {
   }
 
   /** @returns y (B, D) */
-  causalConv1dUpdate(args: CausalConv1dUpdateArgs): Tensor {
-    return this.#runner.run(ops.causalConv1dUpdate, args)['y']!;
+  causalConv1dUpdate(args: CausalConv1dUpdateArgs): FloatTensor {
+    return this.#runner.run(ops.causalConv1dUpdate, args)['y']! as FloatTensor;
   }
 
   /** @returns y (..., M) */
-  linear(args: LinearArgs): Tensor {
-    return this.#runner.run(ops.linear, args)['y']!;
+  linear(args: LinearArgs): FloatTensor {
+    return this.#runner.run(ops.linear, args)['y']! as FloatTensor;
   }
 
   rmsNorm<const A extends RmsNormArgs>(args: A): RmsNormResult<A['residual']> {
@@ -107,31 +107,31 @@ export class Engine implements AsyncDisposable, Disposable {
     this.#runner.run(ops.copy, { x, to });
   }
 
-  add(args: AddArgs): Tensor {
-    return this.#runner.run(ops.add, args)['y']!;
+  add(args: AddArgs): FloatTensor {
+    return this.#runner.run(ops.add, args)['y']! as FloatTensor;
   }
 
   /** @returns (..., K) */
-  embedding(args: EmbeddingArgs): Tensor {
-    return this.#runner.run(ops.embedding, args)['y']!;
+  embedding(args: EmbeddingArgs): FloatTensor {
+    return this.#runner.run(ops.embedding, args)['y']! as FloatTensor;
   }
 
-  silu(args: UnaryArgs): Tensor {
-    return this.#runner.run(ops.silu, args)['y']!;
+  silu(args: UnaryArgs): FloatTensor {
+    return this.#runner.run(ops.silu, args)['y']! as FloatTensor;
   }
 
-  softplus(args: UnaryArgs): Tensor {
-    return this.#runner.run(ops.softplus, args)['y']!;
+  softplus(args: UnaryArgs): FloatTensor {
+    return this.#runner.run(ops.softplus, args)['y']! as FloatTensor;
   }
 
   /** @returns loss (R) */
-  crossEntropy(args: CrossEntropyArgs): Tensor {
-    return this.#runner.run(ops.crossEntropy, args)['loss']!;
+  crossEntropy(args: CrossEntropyArgs): FloatTensor {
+    return this.#runner.run(ops.crossEntropy, args)['loss']! as FloatTensor;
   }
 
   /** @returns ids (R) i32 */
-  argmax(args: ArgmaxArgs): Tensor {
-    return this.#runner.run(ops.argmax, args)['ids']!;
+  argmax(args: ArgmaxArgs): Tensor<'i32'> {
+    return this.#runner.run(ops.argmax, args)['ids']! as Tensor<'i32'>;
   }
 
   sample(args: SampleArgs): SampleResult {
@@ -155,13 +155,13 @@ export class Engine implements AsyncDisposable, Disposable {
   }
 
   /** @returns dlogits (R, V) */
-  crossEntropyBackward(args: CrossEntropyBackwardArgs): Tensor {
-    return this.#runner.run(ops.crossEntropyBackward, args)['dlogits']!;
+  crossEntropyBackward(args: CrossEntropyBackwardArgs): FloatTensor {
+    return this.#runner.run(ops.crossEntropyBackward, args)['dlogits']! as FloatTensor;
   }
 
   /** @returns dweight (V, K) */
-  embeddingBackward(args: EmbeddingBackwardArgs): Tensor {
-    return this.#runner.run(ops.embeddingBackward, args)['dweight']!;
+  embeddingBackward(args: EmbeddingBackwardArgs): FloatTensor {
+    return this.#runner.run(ops.embeddingBackward, args)['dweight']! as FloatTensor;
   }
 
   /** Any op by name, for tools that go through the table of ops. */

@@ -33,9 +33,9 @@ export interface CausalConv1dArgs extends SequenceArgs {
 
 export interface CausalConv1dResult<Final extends boolean | undefined> extends Disposable {
   /** (B, L, D) */
-  readonly y: Tensor;
+  readonly y: FloatTensor;
   /** (B, W - 1, D) in x's dtype, oldest first; with `reverse`, in the order of the walk */
-  readonly finalState: Final extends true ? Tensor : undefined;
+  readonly finalState: Final extends true ? FloatTensor : undefined;
 }
 
 /** One step of {@link CausalConv1dArgs}, in place (`causal_conv1d_update`). */

@@ -47,9 +47,9 @@ export interface SampleArgs {
 
 export interface SampleResult extends Disposable {
   /** (R) i32 */
-  readonly ids: Tensor;
+  readonly ids: Tensor<'i32'>;
   /** (R) f32: log softmax of the logits as given (padding left out) at the id drawn */
-  readonly logProbs: Tensor;
+  readonly logProbs: Tensor<'f32'>;
 }
 
 export const crossEntropy: OpDefinition = {

@@ -28,9 +28,9 @@ export interface RmsNormArgs {
 
 export interface RmsNormResult<Residual extends Tensor | undefined> extends Disposable {
   /** (..., K) */
-  readonly y: Tensor;
+  readonly y: FloatTensor;
   /** (..., K) x + residual in the residual's dtype, when a residual was given */
-  readonly sum: Residual extends Tensor ? Tensor : undefined;
+  readonly sum: Residual extends Tensor ? FloatTensor : undefined;
 }
 
 export const rmsNorm: OpDefinition = {

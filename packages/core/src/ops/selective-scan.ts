@@ -47,9 +47,9 @@ export interface SelectiveScanArgs extends SequenceArgs {
 
 export interface SelectiveScanResult<Final extends boolean | undefined> extends Disposable {
   /** (B, L, D) in u's dtype */
-  readonly y: Tensor;
+  readonly y: FloatTensor;
   /** (B, D, N) f32 (f64 for f64 input, complex64 for complex A), memory (B, N, D) */
-  readonly finalState: Final extends true ? Tensor : undefined;
+  readonly finalState: Final extends true ? Tensor<FloatDType | 'complex64'> : undefined;
 }
 
 export const selectiveScan: OpDefinition = {

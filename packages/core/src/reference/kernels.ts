@@ -1,4 +1,3 @@
-import type { OpCall } from '../backend.ts';
 import type { HostKernel } from '../host-backend.ts';
 import type { OpName } from '../ops/op.ts';
 import { argmax } from './argmax.ts';
