@@ -7,8 +7,10 @@ import type {
   MemoryInfo,
   OpCall,
   OpName,
+  Packing,
   PreparedCalls,
   Refusal,
+  TensorSpec,
 } from '@ss/core';
 import type { KernelTable } from './executor/command-list.ts';
 import { TRAPPED } from './executor/control.ts';
@@ -21,6 +23,7 @@ import type { LinearMemory } from './memory/linear-memory.ts';
 import type { Region } from './memory/region.ts';
 import { copyBytes, fillZero } from './ops/bytes.ts';
 import { kernelOps } from './ops/index.ts';
+import { packingOf } from './ops/linear.ts';
 import type { Work } from './ops/kernel-op.ts';
 import { refuse } from './ops/refusal.ts';
 
@@ -55,6 +58,10 @@ export class WasmBackend implements Backend<Region> {
 
   assess(call: OpCall): Assessment {
     return tooLarge(call, this.#memory.maximum) ?? kernelOps[call.op]!.assess(call, this.#executor);
+  }
+
+  packing(weight: TensorSpec): Packing | undefined {
+    return packingOf(weight);
   }
 
   submit(calls: Calls): void | Promise<void> {

@@ -58,6 +58,12 @@ export function grouped<A extends Arg | undefined>(arg: A, axis: number, groups:
   };
 }
 
+/** The view with a new axis of extent 1. */
+export function unsqueezed<A extends Arg | undefined>(arg: A, axis: number): A {
+  if (arg === undefined) return arg;
+  return { ...arg, shape: arg.shape.toSpliced(axis, 0, 1), strides: arg.strides.toSpliced(axis, 0, 0) };
+}
+
 /** Scratch of every thread starts on its own pair of cache lines. */
 export function roundUp(bytes: number, step = 128): number {
   return Math.ceil(bytes / step) * step;
