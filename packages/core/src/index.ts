@@ -56,5 +56,6 @@ export { scope } from './scope.ts';
 export { denseStrides, elementCount, elementSpan, forEachPosition, isContiguous } from './shape.ts';
 export type { Layout, Shape } from './shape.ts';
 export { Tensor } from './tensor.ts';
+export type { FloatTensor } from './tensor.ts';
 export { onTrace, performanceTrack } from './trace.ts';
 export type { TraceEvent, TraceListener } from './trace.ts';

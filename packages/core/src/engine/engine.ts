@@ -23,6 +23,7 @@ import { collect, scope } from '../scope.ts';
 import type { Shape } from '../shape.ts';
 import { denseStrides } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
+import type { FloatTensor } from '../tensor.ts';
 import { specOf } from './bind.ts';
 import { Device } from './device.ts';
 import { Program } from './program.ts';

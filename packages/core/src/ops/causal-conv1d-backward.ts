@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { FloatTensor, Tensor } from '../tensor.ts';
 import { causalConv1d } from './causal-conv1d.ts';
 import type { CausalConv1dArgs } from './causal-conv1d.ts';
 import { checkCotangents, gradientsOf } from './check.ts';
@@ -16,13 +16,13 @@ export interface CausalConv1dBackwardArgs extends Omit<CausalConv1dArgs, 'state'
 
 export interface CausalConv1dGradients extends Disposable {
   /** (B, L, D) in x's dtype */
-  readonly dx: Tensor;
+  readonly dx: FloatTensor;
   /** (D, W) in weight's dtype */
-  readonly dweight: Tensor;
+  readonly dweight: FloatTensor;
   /** (D) in bias' dtype */
-  readonly dbias?: Tensor;
+  readonly dbias?: FloatTensor;
   /** (B, W - 1, D) in x's dtype */
-  readonly dinitialState?: Tensor;
+  readonly dinitialState?: FloatTensor;
 }
 
 export const causalConv1dBackward: OpDefinition = {

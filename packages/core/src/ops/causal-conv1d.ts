@@ -1,5 +1,5 @@
 import type { TensorSpec } from '../backend.ts';
-import type { Tensor } from '../tensor.ts';
+import type { FloatTensor, Tensor } from '../tensor.ts';
 import { checkOption, Checker, dense, isFlag } from './check.ts';
 import type { OpDefinition, OpName, Options } from './op.ts';
 import { checkSequences, sequenceInputs } from './sequences.ts';

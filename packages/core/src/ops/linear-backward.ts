@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { FloatTensor, Tensor } from '../tensor.ts';
 import { checkCotangents, checkOption, dense, isFlag } from './check.ts';
 import { linear } from './linear.ts';
 import type { OpDefinition } from './op.ts';
@@ -18,9 +18,9 @@ export interface LinearBackwardArgs {
 
 export interface LinearGradients<Bias extends boolean | undefined> extends Disposable {
   /** (..., K) in x's dtype */
-  readonly dx: Tensor;
+  readonly dx: FloatTensor;
   /** (M, K) in f32 (f64 for f64 x), so that narrow weights accumulate without loss */
-  readonly dweight: Tensor;
+  readonly dweight: FloatTensor;
   /** (M), as dweight */
   readonly dbias: Bias extends true ? Tensor : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { FloatTensor, Tensor } from '../tensor.ts';
 import { checkCotangents, gradientsOf } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { rmsNorm } from './rms-norm.ts';
@@ -14,11 +14,11 @@ export interface RmsNormBackwardArgs extends RmsNormArgs {
 
 /** Gradients of optional inputs are there when the input was given; dresidual is the gradient of the sum. */
 export interface RmsNormGradients extends Disposable {
-  readonly dx: Tensor;
+  readonly dx: FloatTensor;
   /** (K) */
-  readonly dweight?: Tensor;
-  readonly dresidual?: Tensor;
-  readonly dgate?: Tensor;
+  readonly dweight?: FloatTensor;
+  readonly dresidual?: FloatTensor;
+  readonly dgate?: FloatTensor;
 }
 
 export const rmsNormBackward: OpDefinition = {

@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { FloatTensor, Tensor } from '../tensor.ts';
 import { Checker, checkOption, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { pointwiseTolerance } from './tolerance.ts';

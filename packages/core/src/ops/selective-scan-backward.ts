@@ -1,4 +1,5 @@
-import type { Tensor } from '../tensor.ts';
+import type { FloatDType } from '../dtype.ts';
+import type { FloatTensor, Tensor } from '../tensor.ts';
 import { channelsLast, checkCotangents, gradientsOf } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { selectiveScan } from './selective-scan.ts';
@@ -21,21 +22,21 @@ export interface SelectiveScanBackwardArgs extends Omit<SelectiveScanArgs, 'stat
 /** Gradients of optional inputs are there when the input was given. */
 export interface SelectiveScanGradients extends Disposable {
   /** (B, L, D) in u's dtype */
-  readonly du: Tensor;
-  readonly ddelta: Tensor;
+  readonly du: FloatTensor;
+  readonly ddelta: FloatTensor;
   /** (D, N) in A's dtype */
-  readonly dA: Tensor;
+  readonly dA: Tensor<FloatDType | 'complex64'>;
   /** in B's shape and dtype, summed over what B is shared by */
-  readonly dB: Tensor;
-  readonly dC: Tensor;
+  readonly dB: Tensor<FloatDType | 'complex64'>;
+  readonly dC: Tensor<FloatDType | 'complex64'>;
   /** (D) in D's dtype */
-  readonly dD?: Tensor;
+  readonly dD?: FloatTensor;
   /** (B, L, D) in u's dtype */
-  readonly dz?: Tensor;
+  readonly dz?: FloatTensor;
   /** (D) in deltaBias' dtype */
-  readonly ddeltaBias?: Tensor;
+  readonly ddeltaBias?: FloatTensor;
   /** (B, D, N) in initialState's dtype */
-  readonly dinitialState?: Tensor;
+  readonly dinitialState?: Tensor<FloatDType | 'complex64'>;
 }
 
 export const selectiveScanBackward: OpDefinition = {

@@ -1,4 +1,5 @@
-import type { Tensor } from '../tensor.ts';
+import type { FloatDType } from '../dtype.ts';
+import type { FloatTensor, Tensor } from '../tensor.ts';
 import { checkOption, channelsLast, Checker, dense, isFlag } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { checkSequences, sequenceInputs } from './sequences.ts';
