@@ -2,7 +2,7 @@ import type { BoundCall } from '../backend.ts';
 import { scalar } from './scalar.ts';
 import { store, values } from './values.ts';
 
-/** loss_r = log(sum_v exp(logits_rv)) - logits at the target; 0 where the target is negative. */
+/** loss_r = -log(softmax(logits_r)) at the target; 0 where the target is negative. */
 export function crossEntropy({ inputs, outputs, sizes }: BoundCall<Uint8Array>): void {
   const V = sizes['V']!;
   const logits = values(inputs['logits']!);
@@ -10,7 +10,7 @@ export function crossEntropy({ inputs, outputs, sizes }: BoundCall<Uint8Array>):
   const loss = targets.map((target, r) => {
     if (target >= V) throw new RangeError(`target ${target} in row ${r} is outside ${V} logits`);
     const row = logits.subarray(r * V, (r + 1) * V);
-    return target < 0 ? 0 : scalar.logSumExp(row) - row[target]!;
+    return target < 0 ? 0 : -scalar.logSoftmax(row, target);
   });
   store(outputs['loss']!, loss);
 }
