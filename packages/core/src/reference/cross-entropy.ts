@@ -10,7 +10,7 @@ export function crossEntropy({ inputs, outputs, sizes }: BoundCall<Uint8Array>):
   const loss = targets.map((target, r) => {
     if (target >= V) throw new RangeError(`target ${target} in row ${r} is outside ${V} logits`);
     const row = logits.subarray(r * V, (r + 1) * V);
-    return target < 0 ? 0 : -scalar.logSoftmax(row, target);
+    return target < 0 ? 0 : -scalar.logSoftmax(row)[target]!;
   });
   store(outputs['loss']!, loss);
 }

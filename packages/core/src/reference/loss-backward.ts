@@ -14,9 +14,9 @@ export function crossEntropyBackward({ inputs, outputs, sizes }: BoundCall<Uint8
     if (target >= V) throw new Error(`Target ${target} of row ${r} is outside the vocabulary of ${V}.`);
     if (target < 0) continue;
     const row = logits.subarray(r * V, (r + 1) * V);
-    const total = scalar.logSumExp(row);
+    const log = scalar.logSoftmax(row);
     for (let v = 0; v < V; v++) {
-      dlogits[r * V + v] = dloss[r]! * (Math.exp(row[v]! - total) - (v === target ? 1 : 0));
+      dlogits[r * V + v] = dloss[r]! * (Math.exp(log[v]!) - (v === target ? 1 : 0));
     }
   }
   store(outputs['dlogits']!, dlogits);

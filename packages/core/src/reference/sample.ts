@@ -23,7 +23,7 @@ export function sample({ inputs, outputs, options, sizes }: BoundCall<Uint8Array
       .map((l) => (Number.isNaN(l) ? -Infinity : l));
     const row = penalised(given, recent.subarray(r * H, (r + 1) * H), rules.repetitionPenalty ?? 1, V);
     ids[r] = draw(row, uniform[r]!, rules);
-    logProbs[r] = scalar.logSoftmax(given, ids[r]!);
+    logProbs[r] = scalar.logSoftmax(given)[ids[r]!]!;
   }
   store(outputs['ids']!, ids);
   store(outputs['logProbs']!, logProbs);

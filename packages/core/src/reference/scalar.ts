@@ -6,12 +6,10 @@ export const scalar = {
   siluSlope: (x: number): number => scalar.sigmoid(x) * (1 + x * (1 - scalar.sigmoid(x))),
   /** log(1 + exp(x)) without overflow above or cancellation below. */
   softplus: (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
-  /** log of the softmax of a row at `id`: sums relative to the largest, which neither overflow nor cancel. */
-  logSoftmax(row: Float64Array, id: number): number {
-    let most = -Infinity;
-    for (const x of row) most = Math.max(most, x);
-    let sum = 0;
-    for (const x of row) sum += Math.exp(x - most);
-    return row[id]! - most - Math.log(sum);
+  /** log of the softmax of a row: relative to its largest, so that nothing overflows or cancels. */
+  logSoftmax(row: Float64Array): Float64Array {
+    const most = row.reduce((a, b) => Math.max(a, b), -Infinity);
+    const sum = row.reduce((total, x) => total + Math.exp(x - most), 0);
+    return row.map((x) => x - most - Math.log(sum));
   },
 };
