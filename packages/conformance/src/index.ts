@@ -1,3 +1,5 @@
+export { describeConformance } from './describe.ts';
+export type { TestRunner } from './describe.ts';
 export type { KnownDeviation } from './known.ts';
 export { formatReport } from './report.ts';
 export type { CaseResult, CaseStatus, ConformanceReport, OpCounts, SkippedCases, Tier } from './report.ts';

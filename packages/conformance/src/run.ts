@@ -1,6 +1,7 @@
 import { throwIfAborted } from '@ss/core';
 import type { OpName } from '@ss/core';
 import { opNames } from '@ss/core/engine';
+import type { Setup } from './case.ts';
 import { applyKnown, matches } from './known.ts';
 import type { KnownDeviation } from './known.ts';
 import { Tally } from './report.ts';
@@ -9,6 +10,7 @@ import { Session } from './session.ts';
 import type { Subject } from './session.ts';
 import { suites } from './suites/index.ts';
 import { openVectors } from './vectors/folder.ts';
+import type { VectorEntry } from './vectors/folder.ts';
 
 export interface ConformanceOptions {
   /** a registration, or a function that makes an engine; fallbacks of that engine are not used */
@@ -33,72 +35,79 @@ export interface ConformanceOptions {
  * @throws SsError `backend-unavailable` when it cannot be loaded, `aborted`
  */
 export async function runConformance(options: ConformanceOptions): Promise<ConformanceReport> {
-  const { tier = 'quick', onResult, signal } = options;
+  const { onResult, signal } = options;
   const started = performance.now();
   throwIfAborted(signal, 'opening a backend');
+  const setup = await setUp(options);
   await using session = await Session.open(options.backend, signal);
   const tally = new Tally();
-  for await (const result of results(session, options)) {
+  for await (const result of results(session, setup, options)) {
     tally.add(result);
     onResult?.(result);
   }
   const { id, device } = session.bench.engine;
-  return tally.report({ backend: id, device, tier, milliseconds: performance.now() - started });
+  return tally.report({ backend: id, device, tier: setup.tier, milliseconds: performance.now() - started });
 }
 
-/** Results in order, ops first, suites within. */
-export async function* results(session: Session, options: ConformanceOptions): AsyncGenerator<CaseResult> {
-  const { ops = opNames, known = [] } = options;
-  const seen: string[] = [];
-  for (const op of ops) {
-    for await (const result of resultsOf(op, session, options)) {
-      seen.push(result.id);
-      yield applyKnown(result, known);
-    }
-  }
-  yield* skippedVectors(options);
-  if (options.cases === undefined) yield await session.atEnd();
-  if (options.cases !== undefined || options.ops !== undefined) return;
-  for (const { case: pattern } of known) {
-    if (seen.some((id) => matches(id, pattern))) continue;
-    yield {
-      id: `known/${pattern}`,
-      op: ops[0]!,
-      status: 'failed',
-      reason: 'A known deviation names no case.',
-      milliseconds: 0,
-    };
-  }
+/** @throws Error when the vectors cannot be read */
+export async function setUp({ tier = 'quick', vectorsDir }: ConformanceOptions): Promise<Setup> {
+  const vectors = openVectors(vectorsDir);
+  await vectors.index();
+  return { tier, vectors };
 }
 
-async function* resultsOf(
+/** Everything about one op, in the light of what is known. */
+export async function* resultsOf(
   op: OpName,
   session: Session,
-  options: ConformanceOptions,
+  setup: Setup,
+  { cases = '*', known = [], signal }: ConformanceOptions,
 ): AsyncGenerator<CaseResult> {
-  const { tier = 'quick', vectorsDir, cases = '*', signal } = options;
   if (!session.ops.includes(op)) {
     yield { id: `*/${op}/*`, op, status: 'skipped', reason: `${session.id} has no ${op}`, milliseconds: 0 };
     return;
   }
-  const setup = { tier, vectors: openVectors(vectorsDir) };
   const wanted = (id: string): boolean => matches(id, cases);
   for (const suite of suites) {
-    if (suite.ops.includes(op)) yield* session.run(suite, op, setup, { wanted, signal });
+    if (!suite.ops.includes(op)) continue;
+    for await (const result of session.run(suite, op, setup, { wanted, signal }))
+      yield applyKnown(result, known);
   }
 }
 
+async function* results(
+  session: Session,
+  setup: Setup,
+  options: ConformanceOptions,
+): AsyncGenerator<CaseResult> {
+  const { ops = opNames, known = [], cases } = options;
+  const seen: string[] = [];
+  for (const op of ops) {
+    for await (const result of resultsOf(op, session, setup, options)) {
+      seen.push(result.id);
+      yield result;
+    }
+  }
+  if (cases === undefined) yield await session.atEnd();
+  if (cases !== undefined || options.ops !== undefined) return;
+  yield* strangeVectors(await setup.vectors.index());
+  yield* idleDeclarations(known, seen);
+}
+
 /** Vectors of ops that this contract does not have. */
-async function* skippedVectors({ vectorsDir, ops }: ConformanceOptions): AsyncGenerator<CaseResult> {
-  if (ops !== undefined) return;
-  for (const entry of await openVectors(vectorsDir).index()) {
-    if (opNames.includes(entry.op as OpName)) continue;
-    yield {
-      id: `golden/${entry.op}/${entry.id}`,
-      op: entry.op as OpName,
-      status: 'skipped',
-      reason: 'the contract has no such op',
-      milliseconds: 0,
-    };
+function* strangeVectors(index: readonly VectorEntry[]): Generator<CaseResult> {
+  for (const { op, id } of index) {
+    if (opNames.includes(op as OpName)) continue;
+    const reason = 'the contract has no such op';
+    yield { id: `golden/${op}/${id}`, op: op as OpName, status: 'skipped', reason, milliseconds: 0 };
+  }
+}
+
+/** A declaration that names no case has outlived what it was about. */
+function* idleDeclarations(known: readonly KnownDeviation[], seen: readonly string[]): Generator<CaseResult> {
+  for (const { case: pattern } of known) {
+    if (seen.some((id) => matches(id, pattern))) continue;
+    const reason = 'A known deviation names no case.';
+    yield { id: `known/${pattern}`, op: opNames[0]!, status: 'failed', reason, milliseconds: 0 };
   }
 }

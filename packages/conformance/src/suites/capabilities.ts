@@ -6,7 +6,7 @@ import type { Bench } from '../bench.ts';
 import { mainDType } from '../calls/call.ts';
 import type { Call } from '../calls/call.ts';
 import type { Case, Suite } from '../case.ts';
-import { assertClose } from '../compare.ts';
+import { assertClose, assertSame } from '../compare.ts';
 import { sweeps } from './capability-sweeps.ts';
 
 const origins = ['environment', 'install', 'request', 'device'];
@@ -65,6 +65,14 @@ async function mustRun(bench: Bench, call: Call, args: Record<string, unknown>):
   });
   for (const [name, { data }] of Object.entries(expected)) {
     assertClose({ op: call.op, sizes }, mainDType(call), name, outputs[name]!, data);
+  }
+  for (const [name, before] of Object.entries(call.inputs)) {
+    if (!inout.includes(name))
+      assertSame(
+        `the argument ${name}`,
+        (await readAll({ name: args[name] as Tensor }))['name']!,
+        before.data,
+      );
   }
   const ran = events.filter((event) => event.type === 'op');
   const elsewhere = ran.find(

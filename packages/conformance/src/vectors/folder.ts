@@ -44,7 +44,12 @@ function fileOf(op: OpName | string): string {
 }
 
 async function readIndex(read: Read): Promise<readonly VectorEntry[]> {
-  const entries = JSON.parse(new TextDecoder().decode(await read('index.json'))) as unknown;
+  let entries: unknown;
+  try {
+    entries = JSON.parse(new TextDecoder().decode(await read('index.json')));
+  } catch (cause) {
+    throw new Error(`index.json of the vectors cannot be read: ${(cause as Error).message}`, { cause });
+  }
   const wellFormed = (entry: unknown): boolean =>
     typeof entry === 'object' && entry !== null && 'op' in entry && 'id' in entry;
   if (!Array.isArray(entries) || !entries.every(wellFormed)) {
