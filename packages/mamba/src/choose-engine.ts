@@ -33,5 +33,7 @@ export async function chooseEngine(
   const candidates =
     typeof backend === 'object' ? createRegistry([backend]) : (registry ?? defaultRegistry());
   const require = typeof backend === 'object' ? backend.id : backend;
-  return { engine: await candidates.select({ require, ops: neededOps, signal }), owned: true };
+  // Also where one is required: then it is that one with every op, or an error that says which are missing.
+  const fallback = 'backend';
+  return { engine: await candidates.select({ require, fallback, ops: neededOps, signal }), owned: true };
 }

@@ -15,6 +15,15 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
 }
 
+/** What old files leave out. */
+const emptyTokenizer = {
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: null,
+  post_processor: null,
+  decoder: null,
+} as const;
+const knownModels: readonly string[] = ['BPE', 'Unigram', 'WordPiece'];
 /** No vocabulary comes near it; arrays by id stay small. */
 const largestId = 2 ** 24;
 
@@ -65,16 +74,9 @@ function parse(tokenizer: JsonObject, config: JsonObject): HuggingFaceTokenizer 
   if (all.length === 0) throw invalid('it has no vocabulary');
   const wrong = all.find((id) => !Number.isInteger(id) || id < 0 || id > largestId);
   if (wrong !== undefined) throw invalid(`it has the id ${JSON.stringify(wrong)}`);
-  // The reader calls plain BPE by its name; old files leave it out.
-  const complete = {
-    added_tokens: [],
-    normalizer: null,
-    pre_tokenizer: null,
-    post_processor: null,
-    decoder: null,
-    ...tokenizer,
-    model: { type: 'BPE', ...(tokenizer['model'] as JsonObject) },
-  };
+  const model = { type: 'BPE', ...(tokenizer['model'] as JsonObject) };
+  if (!knownModels.includes(model.type)) throw invalid(`its model is of the unknown type ${model.type}`);
+  const complete = { ...emptyTokenizer, ...tokenizer, model };
   try {
     const made = new HuggingFaceTokenizer(complete, config);
     made.encode('a');

@@ -1,0 +1,446 @@
+import { encode } from '@ss/core';
+import type { Engine } from '@ss/core';
+import { createReferenceBackend } from '@ss/core/reference';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { engineOf, registrationOf } from '../test/engine-of.ts';
+import { failureOf } from '../test/failure.ts';
+import { blobs, json, renamed, tinyConfig, tinyFiles, tinyTensors } from '../test/tiny-checkpoint.ts';
+import type { Files, Tensors } from '../test/tiny-checkpoint.ts';
+import { loadModel } from './load-model.ts';
+import type { LoadModelOptions } from './load-model.ts';
+import type { MambaModel } from './model.ts';
+import type { LoadProgress } from './progress.ts';
+import { writeSafetensors } from './safetensors/write.ts';
+
+const load = (files: Files, options: LoadModelOptions = {}): Promise<MambaModel> =>
+  loadModel(blobs(files), { backend: 'reference', ...options });
+const prompt = [3, 1, 4, 1, 5];
+
+async function logitsOf(files: Files, options?: LoadModelOptions): Promise<Float32Array> {
+  await using model = await load(files, options);
+  return await model.logits(prompt);
+}
+
+const hfToOriginal = (name: string): string => name.replace('embeddings', 'embedding');
+
+describe('the names of tensors', () => {
+  test.for([
+    ['the original package', hfToOriginal],
+    ['a bare backbone', (name: string) => name.replace('backbone.', '')],
+    ['a model. prefix', (name: string) => name.replace('backbone.', 'model.')],
+    ['both prefixes', (name: string) => `model.${name}`],
+  ] as const)('of %s mean the same as those of Hugging Face', async ([, rename]) => {
+    const tensors = tinyTensors();
+    expect(await logitsOf(tinyFiles(renamed(tensors, rename)))).toEqual(await logitsOf(tinyFiles(tensors)));
+  });
+
+  test('are one name each', async () => {
+    const tensors = tinyTensors();
+    const twice = { ...tensors, 'backbone.embedding.weight': tensors['backbone.embeddings.weight']! };
+    const error = await failureOf(load(tinyFiles(twice)));
+    expect(error).toMatchObject({ code: 'checkpoint-invalid' });
+    expect(error.message).toContain('two names of one tensor');
+  });
+});
+
+describe('where weights are found', () => {
+  const tensors = tinyTensors();
+  const names = Object.keys(tensors);
+  const pick = (from: number, to?: number): Tensors =>
+    Object.fromEntries(names.slice(from, to).map((name) => [name, tensors[name]!]));
+  const index = (map: Record<string, unknown>): Uint8Array => json({ metadata: {}, weight_map: map });
+  const [first, second] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+  const map = Object.fromEntries(names.map((name, i) => [name, i < 9 ? first : second]));
+  const sharded = (weightMap: Record<string, unknown> = map): Files => ({
+    'model.safetensors.index.json': index(weightMap),
+    [first]: writeSafetensors(pick(0, 9)),
+    [second]: writeSafetensors(pick(9)),
+    'config.json': json(tinyConfig),
+  });
+
+  test('in shards, with an index', async () => {
+    expect(await logitsOf(sharded())).toEqual(await logitsOf(tinyFiles()));
+  });
+
+  test('in the only safetensors file, whatever its name', async () => {
+    const { 'model.safetensors': weights, ...rest } = tinyFiles();
+    expect(await logitsOf({ 'consolidated.safetensors': weights!, ...rest })).toEqual(
+      await logitsOf(tinyFiles()),
+    );
+  });
+
+  test('or there are none', async () => {
+    const error = await failureOf(load({ 'config.json': json(tinyConfig) }));
+    expect(error).toMatchObject({ code: 'checkpoint-missing' });
+    expect(error.message).toContain('model.safetensors or pytorch_model.bin');
+  });
+
+  test('but never outside the folder', async () => {
+    for (const path of ['../secret.safetensors', 'a/b.safetensors', String.raw`..\x.safetensors`, 7]) {
+      const error = await failureOf(load(sharded({ ...map, [names[0]!]: path })));
+      expect(error).toMatchObject({ code: 'checkpoint-invalid' });
+    }
+  });
+
+  test('all of them: a missing shard is named', async () => {
+    const { [second]: _, ...rest } = sharded();
+    const error = await failureOf(load(rest));
+    expect(error).toMatchObject({ code: 'checkpoint-missing', details: { file: second } });
+  });
+
+  test('where the index says: a tensor that is not there is named', async () => {
+    const error = await failureOf(load(sharded({ ...map, 'backbone.ghost.weight': first })));
+    expect(error).toMatchObject({ code: 'checkpoint-invalid' });
+    expect(error.message).toContain('backbone.ghost.weight');
+  });
+
+  test('with an index that has a map', async () => {
+    expect(await failureOf(load({ ...sharded(), 'model.safetensors.index.json': json({}) }))).toMatchObject({
+      code: 'checkpoint-invalid',
+    });
+  });
+});
+
+describe('sizes', () => {
+  test.for([
+    ['hidden_size', { hidden_size: 2048 }],
+    ['d_model', { d_model: 2048 }],
+    ['num_hidden_layers', { num_hidden_layers: 32 }],
+    ['n_layer', { n_layer: 32 }],
+    ['intermediate_size', { intermediate_size: 160 }],
+    ['state_size', { state_size: 'sixteen' }],
+    ['conv_kernel', { conv_kernel: 2 }],
+    ['time_step_rank', { time_step_rank: 48 }],
+    ['use_bias', { use_bias: true }],
+    ['use_conv_bias', { use_conv_bias: false }],
+    ['vocab_size', { vocab_size: 50_280 }],
+    ['tie_word_embeddings', { tie_word_embeddings: false }],
+    ['d_state', { ssm_cfg: { d_state: 64 } }],
+  ] as const)(
+    'are those of the tensors, with a warning when the config says another %s',
+    async ([field, wrong]) => {
+      const events: LoadProgress[] = [];
+      await using model = await load(tinyFiles(tinyTensors(), { ...tinyConfig, ...wrong }), {
+        onProgress: (event) => events.push(event),
+      });
+      const warning = expect.objectContaining({
+        code: 'config-disagrees',
+        details: expect.objectContaining({ field }),
+      });
+      expect(model.warnings).toContainEqual(warning);
+      expect(events).toContainEqual({ phase: 'warning', warning });
+      expect(model.config).toMatchObject({ dModel: 8, dInner: 16, dState: 4, layers: 2, tied: true });
+      expect(await model.logits(prompt)).toEqual(await logitsOf(tinyFiles()));
+    },
+  );
+
+  test('agree with the config of the original package, which says little', async () => {
+    const config = {
+      d_model: 8,
+      n_layer: 2,
+      vocab_size: 20,
+      ssm_cfg: { d_state: 4, dt_rank: 'auto' },
+      rms_norm: true,
+      pad_vocab_size_multiple: 8,
+    };
+    await using model = await load(tinyFiles(renamed(tinyTensors(), hfToOriginal), config));
+    expect(model.warnings.map(({ code }) => code)).toEqual(['tokenizer-missing']);
+    expect(model.config).toMatchObject({ rows: 24, vocabulary: 20, eosIds: [] });
+  });
+
+  test('need no config at all', async () => {
+    await using model = await load(tinyFiles(tinyTensors(), null));
+    expect(model.warnings.map(({ code }) => code)).toEqual(['config-missing', 'tokenizer-missing']);
+    expect(await model.logits(prompt)).toEqual(await logitsOf(tinyFiles()));
+  });
+
+  test('that contradict one another name the tensor', async () => {
+    const tensors = tinyTensors();
+    const name = 'backbone.layers.1.mixer.out_proj.weight';
+    const wrong = { ...tensors, [name]: { ...tensors[name]!, shape: [16, 8] } };
+    expect(await failureOf(load(tinyFiles(wrong)))).toMatchObject({
+      code: 'checkpoint-shape',
+      details: { tensor: name, shape: [16, 8], wanted: [8, 16] },
+    });
+  });
+
+  test.for([
+    'backbone.layers.0.mixer.A_log',
+    'backbone.embeddings.weight',
+    'backbone.norm_f.weight',
+    'backbone.layers.1.mixer.D',
+  ])('cannot do without %s', async (name) => {
+    const { [name]: _, ...rest } = tinyTensors();
+    const error = await failureOf(load(tinyFiles(rest)));
+    expect(error).toMatchObject({ code: 'checkpoint-invalid' });
+    expect(error.message).toContain(name.replace('backbone.', '').replace('embeddings', 'embedding'));
+  });
+
+  test('need every layer up to the last', async () => {
+    const gap = renamed(tinyTensors(), (name) => name.replace('layers.1.', 'layers.7.'));
+    const error = await failureOf(load(tinyFiles(gap)));
+    expect(error).toMatchObject({ code: 'checkpoint-invalid' });
+    expect(error.message).toContain('not layer 1');
+  });
+
+  test('of nothing are refused', async () => {
+    const tensors = tinyTensors();
+    const empty = {
+      ...tensors,
+      'backbone.embeddings.weight': { dtype: 'f32', shape: [0, 8], bytes: new Uint8Array() },
+    } as const;
+    expect(await failureOf(load(tinyFiles(empty)))).toMatchObject({ code: 'checkpoint-shape' });
+  });
+});
+
+describe('the config', () => {
+  test('may have the bare Infinity and NaN of Python', async () => {
+    const text = JSON.stringify({
+      ...tinyConfig,
+      time_step_limit: 'X',
+      note: 'to Infinity and "NaN"',
+    }).replace('"X"', '[0.0, Infinity, -Infinity, NaN]');
+    await using model = await load({ ...tinyFiles(), 'config.json': json(text) });
+    expect(model.warnings.map(({ code }) => code)).toEqual(['tokenizer-missing']);
+  });
+
+  test.for([
+    ['{"hidden_size": 8', 'config-invalid'],
+    ['[1, 2]', 'config-invalid'],
+    ['{"layer_norm_epsilon": -1}', 'config-invalid'],
+    ['{"layer_norm_epsilon": "small"}', 'config-invalid'],
+    ['{"rms_norm": false}', 'model-unsupported'],
+    ['{"hidden_act": "gelu"}', 'model-unsupported'],
+  ] as const)('%s is refused', async ([text, code]) => {
+    expect(await failureOf(load({ ...tinyFiles(), 'config.json': json(text) }))).toMatchObject({ code });
+  });
+
+  test('gives the epsilon of the norms', async () => {
+    const large = await logitsOf(tinyFiles(tinyTensors(), { ...tinyConfig, layer_norm_epsilon: 1 }));
+    expect(large).not.toEqual(await logitsOf(tinyFiles()));
+  });
+
+  test.for([
+    [{ eos_token_id: [5, 6] }, undefined, [5, 6]],
+    [{ eos_token_id: 5 }, { eos_token_id: 7 }, [7]],
+    [{ eos_token_id: null }, undefined, []],
+  ] as const)('%o with the generation config %o ends texts with %o', async ([config, generation, eosIds]) => {
+    const files = tinyFiles(tinyTensors(), { ...tinyConfig, ...config });
+    await using model = await load({
+      ...files,
+      ...(generation && { 'generation_config.json': json(generation) }),
+    });
+    expect(model.config.eosIds).toEqual(eosIds);
+  });
+});
+
+describe('other families are refused by name:', () => {
+  const with_ = (name: string, shape: readonly number[] = [2]): Tensors => {
+    const bytes = encode(new Float32Array(shape.reduce((a, b) => a * b)), 'f32');
+    return { ...tinyTensors(), [name]: { dtype: 'f32', shape, bytes } };
+  };
+  test.for([
+    ['Mamba-2', with_('backbone.layers.0.mixer.dt_bias'), tinyConfig],
+    ['Mamba-3', with_('backbone.layers.0.mixer.B_bias'), tinyConfig],
+    ['Falcon-Mamba', tinyTensors(), { ...tinyConfig, model_type: 'falcon_mamba' }],
+    ['Falcon-Mamba', tinyTensors(), { ...tinyConfig, mixer_rms_eps: 1e-6 }],
+    ['Jamba', renamed(tinyTensors(), (name) => name.replace('mixer', 'mamba')), tinyConfig],
+    ['attention', with_('backbone.layers.1.self_attn.q_proj.weight'), tinyConfig],
+    ['No layer', renamed(tinyTensors(), (name) => name.replace('mixer', 'mlp')), tinyConfig],
+    ['norm2', with_('backbone.layers.1.norm2.weight', [8]), tinyConfig],
+  ] as const)('%s', async ([family, tensors, config]) => {
+    const error = await failureOf(load(tinyFiles(tensors, config)));
+    expect(error).toMatchObject({ code: 'model-unsupported' });
+    expect(error.message).toContain(family);
+  });
+});
+
+describe('the head', () => {
+  test('of its own is used', async () => {
+    const tensors = tinyTensors({ untied: true });
+    await using model = await load(tinyFiles(tensors));
+    expect(model.config.tied).toBe(false);
+    expect(await model.logits(prompt)).not.toEqual(await logitsOf(tinyFiles()));
+  });
+
+  test('that is a copy of the embedding is not kept twice', async () => {
+    const tensors = tinyTensors();
+    const copied = { ...tensors, 'lm_head.weight': tensors['backbone.embeddings.weight']! };
+    await using model = await load(tinyFiles(copied));
+    expect(model.config.tied).toBe(true);
+    expect(model.parts.headWeight).toBeUndefined();
+    expect(await model.logits(prompt)).toEqual(await logitsOf(tinyFiles()));
+  });
+});
+
+describe('dtypes', () => {
+  test.for(['bf16', 'f16', 'f64'] as const)('%s is read; what needs it stays f32', async (dtype) => {
+    await using model = await load(tinyFiles(tinyTensors({ dtype })));
+    expect(model.parts.embedding.dtype).toBe(dtype === 'f64' ? 'f32' : dtype);
+    expect(model.parts.normWeight.dtype).toBe('f32');
+    const exact = await logitsOf(tinyFiles());
+    (await model.logits(prompt)).forEach((value, i) => expect(value).toBeCloseTo(exact[i]!, 1));
+  });
+
+  test('asked for are used', async () => {
+    const asked = await logitsOf(tinyFiles(), { weights: 'bf16' });
+    // Only the projections and the embedding are rounded, so it is not the checkpoint stored in bf16.
+    expect(asked).not.toEqual(await logitsOf(tinyFiles()));
+    await using model = await load(tinyFiles(), { weights: 'bf16' });
+    expect([model.parts.embedding.dtype, model.parts.normWeight.dtype]).toEqual(['bf16', 'f32']);
+  });
+
+  test('that parameters cannot have are refused by name', async () => {
+    const name = 'backbone.layers.0.mixer.D';
+    const wrong = {
+      ...tinyTensors(),
+      [name]: { dtype: 'i32', shape: [16], bytes: new Uint8Array(64) },
+    } as const;
+    expect(await failureOf(load(tinyFiles(wrong)))).toMatchObject({
+      code: 'checkpoint-dtype',
+      details: { tensor: name, stored: 'I32' },
+    });
+  });
+});
+
+describe('the backend', () => {
+  test('may be given as a registration', async () => {
+    const backend = registrationOf({ ...createReferenceBackend(), id: 'mine' });
+    await using model = await load(tinyFiles(), { backend });
+    expect(model.engine.id).toBe('mine');
+    expect(model.decision?.summary).toContain('mine');
+  });
+
+  test('may be an engine, which stays open', async () => {
+    await using engine = await engineOf();
+    const model = await load(tinyFiles(), { engine, backend: undefined });
+    await model.logits(prompt);
+    await model.dispose();
+    expect(engine.memory()).toMatchObject({ tensorBytes: 0, liveBytes: 0 });
+    using zeros = engine.zeros([1]);
+    expect([...(await zeros.read())]).toEqual([0]);
+  });
+
+  test('that is not there is an error with the decision', async () => {
+    const error = await failureOf(load(tinyFiles(), { backend: 'abacus' }));
+    expect(error).toMatchObject({ code: 'backend-unavailable' });
+  });
+
+  test('that lacks an op is refused before weights are read', async () => {
+    const reference = createReferenceBackend();
+    const backend = registrationOf({
+      ...reference,
+      id: 'lame',
+      ops: reference.ops.filter((op) => op !== 'sample'),
+    });
+    const phases: string[] = [];
+    const error = await failureOf(
+      load(tinyFiles(), { backend, onProgress: ({ phase }) => phases.push(phase) }),
+    );
+    expect(error).toMatchObject({ code: 'backend-unavailable' });
+    expect(error.message).toContain('sample');
+    expect(phases).not.toContain('weights');
+  });
+});
+
+describe('progress', () => {
+  test('tells the source, the backend, every tensor, and the end', async () => {
+    const events: LoadProgress[] = [];
+    const files = tinyFiles();
+    await using _ = await load(files, { onProgress: (event) => events.push(event) });
+    const phases = events.map(({ phase }) => phase);
+    expect([...new Set(phases)]).toEqual(['source', 'warning', 'backend', 'weights', 'ready']);
+    const weights = events.filter((event) => event.phase === 'weights');
+    expect(weights.length).toBe(Object.keys(tinyTensors()).length);
+    expect(new Set(weights.map(({ total }) => total)).size).toBe(1);
+    expect(weights.at(-1)!.bytes).toBe(weights[0]!.total);
+    for (let i = 1; i < weights.length; i++) expect(weights[i]!.bytes).toBeGreaterThan(weights[i - 1]!.bytes);
+  });
+});
+
+describe('when loading fails', () => {
+  let engine: Engine;
+  beforeAll(async () => void (engine = await engineOf()));
+  const nothingIsLeft = (): void =>
+    expect(engine.memory()).toMatchObject({ tensorBytes: 0, storages: 0, liveBytes: 0, liveBuffers: 0 });
+
+  test('at any length of a truncated file, nothing is left', async () => {
+    const { 'model.safetensors': whole, ...rest } = tinyFiles();
+    for (let length = 0; length < whole!.length; length += Math.ceil(whole!.length / 40)) {
+      const error = await failureOf(
+        loadModel(blobs({ 'model.safetensors': whole!.subarray(0, length), ...rest }), { engine }),
+      );
+      expect(error).toMatchObject({ code: 'checkpoint-truncated' });
+      nothingIsLeft();
+    }
+  });
+
+  test('because the file shrinks while it is read, nothing is left', async () => {
+    const files = blobs(tinyFiles());
+    const real = files['model.safetensors']!;
+    for (let reads = 2; reads < 20; reads += 3) {
+      let left = reads;
+      files['model.safetensors'] = Object.assign(new Blob([await real.arrayBuffer()]), {
+        slice: (start: number, end: number) =>
+          left-- > 0 ? real.slice(start, end) : real.slice(start, end - 1),
+      });
+      expect(await failureOf(loadModel(files, { engine }))).toMatchObject({ code: 'checkpoint-truncated' });
+      nothingIsLeft();
+    }
+  });
+
+  test('because it was aborted, at every event, there is one error and nothing is left', async () => {
+    const events: LoadProgress[] = [];
+    await (await load(tinyFiles(), { onProgress: (event) => events.push(event) })).dispose();
+    for (let at = 0; at <= events.length; at++) {
+      const controller = new AbortController();
+      if (at === 0) controller.abort(new Error('enough'));
+      let seen = 0;
+      const onProgress = (): void => {
+        if (++seen === at) controller.abort(new Error('enough'));
+      };
+      const error = await failureOf(
+        loadModel(blobs(tinyFiles()), { engine, signal: controller.signal, onProgress }),
+      );
+      expect(error).toMatchObject({ code: 'aborted', name: 'AbortError', cause: new Error('enough') });
+      nothingIsLeft();
+    }
+  });
+
+  test('because the listener throws, nothing is left', async () => {
+    const onProgress = ({ phase }: LoadProgress): void => {
+      if (phase === 'weights') throw new RangeError('mine');
+    };
+    await expect(loadModel(blobs(tinyFiles()), { engine, onProgress })).rejects.toThrow('mine');
+    nothingIsLeft();
+  });
+
+  test('because memory ran out, nothing is left', async () => {
+    const backend = createReferenceBackend();
+    const { alloc } = backend;
+    let left = 9;
+    const small = await engineOf({
+      ...backend,
+      id: 'small',
+      alloc: (bytes, options) => {
+        if (left-- === 0) throw new Error('no more');
+        return alloc(bytes, options);
+      },
+    });
+    await expect(loadModel(blobs(tinyFiles()), { engine: small })).rejects.toThrow('no more');
+    expect(small.memory()).toMatchObject({ tensorBytes: 0, liveBytes: 0 });
+  });
+
+  test('an engine that it opened is closed', async () => {
+    const backend = createReferenceBackend();
+    let closed = 0;
+    const registration = registrationOf({ ...backend, id: 'mine', dispose: () => void closed++ });
+    const controller = new AbortController();
+    const onProgress = ({ phase }: LoadProgress): void => {
+      if (phase === 'weights') controller.abort();
+    };
+    await failureOf(load(tinyFiles(), { backend: registration, signal: controller.signal, onProgress }));
+    expect(closed).toBe(1);
+    expect(backend.memory().liveBytes).toBe(0);
+  });
+});

@@ -1,0 +1,178 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { failureOf } from '../../test/failure.ts';
+import { blobs, tinyFiles } from '../../test/tiny-checkpoint.ts';
+import type { Files } from '../../test/tiny-checkpoint.ts';
+import { loadModel } from '../load-model.ts';
+import type { ModelSource } from './open-source.ts';
+
+const files: Files = tinyFiles();
+const prompt = [1, 2, 3];
+
+async function logitsFrom(source: ModelSource): Promise<Float32Array> {
+  await using model = await loadModel(source, { backend: 'reference' });
+  return await model.logits(prompt);
+}
+
+const wanted = await logitsFrom(blobs(files));
+
+describe('a folder', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'model-'));
+    for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('is a path, with or without a slash at its end, or a file: URL', async () => {
+    for (const source of [folder, `${folder}/`, pathToFileURL(folder), pathToFileURL(folder).href]) {
+      expect(await logitsFrom(source)).toEqual(wanted);
+    }
+  });
+
+  test('that does not exist is named', async () => {
+    const error = await failureOf(loadModel(join(folder, 'nowhere')));
+    expect(error).toMatchObject({ code: 'source-unavailable', details: { path: join(folder, 'nowhere') } });
+  });
+
+  test('is not one of its files', async () => {
+    const error = await failureOf(loadModel(join(folder, 'config.json')));
+    expect(error).toMatchObject({ code: 'source-unavailable', hint: 'Pass the folder that holds it.' });
+  });
+});
+
+describe('a list of files', () => {
+  test('goes by the names of its files', async () => {
+    const list = Object.entries(blobs(files)).map(([name, blob]) => new File([blob], name));
+    expect(await logitsFrom(list)).toEqual(wanted);
+  });
+
+  test('needs their names', async () => {
+    expect(await failureOf(loadModel(Object.values(blobs(files))))).toMatchObject({ code: 'source-invalid' });
+  });
+
+  test.for([[[]], [{}], [null], [7], [[1, 2]], ['data:text/plain,x']] as const)(
+    'is not %o',
+    async ([source]) => {
+      expect(await failureOf(loadModel(source as unknown as ModelSource))).toMatchObject({
+        code: 'source-invalid',
+      });
+    },
+  );
+});
+
+test('a hub id is told from a folder that is missing', async () => {
+  const error = await failureOf(loadModel('state-spaces/mamba-130m-hf'));
+  expect(error).toMatchObject({ code: 'source-hub' });
+  expect(error.hint).toContain('https://huggingface.co/state-spaces/mamba-130m-hf/resolve/main');
+});
+
+describe('a URL', () => {
+  type Answer = (name: string, request: IncomingMessage, response: ServerResponse) => void;
+  let server: Server;
+  let base: string;
+  let answer: Answer;
+  const ranges: string[] = [];
+
+  const ranged: Answer = (name, request, response) => {
+    const bytes = files[name];
+    if (bytes === undefined) return void response.writeHead(404).end();
+    const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')!.map(Number) as [
+      number,
+      number,
+      number,
+    ];
+    ranges.push(`${name} ${from}-${to}`);
+    response
+      .writeHead(206, { 'content-range': `bytes ${from}-${to}/${bytes.length}` })
+      .end(bytes.subarray(from, to + 1));
+  };
+  const whole: Answer = (name, _request, response) => {
+    const bytes = files[name];
+    if (bytes) response.writeHead(200).end(bytes);
+    else response.writeHead(404).end();
+  };
+
+  beforeAll(async () => {
+    server = createServer((request, response) => answer(request.url!.split('/').at(-1)!, request, response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/models/tiny`;
+  });
+  afterAll(() => void server.close());
+
+  test('is read by ranges, many small tensors in one', async () => {
+    answer = ranged;
+    ranges.length = 0;
+    expect(await logitsFrom(base)).toEqual(wanted);
+    // Its first byte, then everything: the file is smaller than one window.
+    expect(ranges.filter((range) => range.startsWith('model.safetensors')).length).toBe(2);
+    expect(await logitsFrom(new URL(`${base}/`))).toEqual(wanted);
+  });
+
+  test('is read whole when the server has no ranges', async () => {
+    answer = whole;
+    expect(await logitsFrom(base)).toEqual(wanted);
+  });
+
+  test.for([
+    [
+      'refuses',
+      ((_n, _q, response) => response.writeHead(500).end()) satisfies Answer,
+      'source-unavailable',
+      '500',
+    ],
+    [
+      'hangs up',
+      ((_n, request) => request.socket.destroy()) satisfies Answer,
+      'source-unavailable',
+      'cannot be fetched',
+    ],
+    [
+      'has nothing',
+      ((_n, _q, response) => response.writeHead(404).end()) satisfies Answer,
+      'checkpoint-missing',
+      'model.safetensors',
+    ],
+    [
+      'hides lengths',
+      ((_n, _q, response) =>
+        response.writeHead(206, { 'content-range': 'bytes 0-0/*' }).end('x')) satisfies Answer,
+      'source-unavailable',
+      'how long',
+    ],
+    [
+      'cuts ranges short',
+      ((name, request, response) => {
+        const bytes = files[name];
+        if (!bytes) return void response.writeHead(404).end();
+        const first = request.headers.range === 'bytes=0-0';
+        response
+          .writeHead(206, { 'content-range': `bytes 0-0/${bytes.length}` })
+          .end(bytes.subarray(0, first ? 1 : 5));
+      }) satisfies Answer,
+      'checkpoint-truncated',
+      'ends at byte',
+    ],
+  ] as const)('of a server that %s is one coded error', async ([, behaviour, code, part]) => {
+    answer = behaviour;
+    const error = await failureOf(loadModel(base));
+    expect(error).toMatchObject({ code });
+    expect(error.message).toContain(part);
+  });
+
+  test('stops being read when the signal is aborted', async () => {
+    const controller = new AbortController();
+    answer = (name, request, response) => {
+      if (name === 'model.safetensors' && request.headers.range !== 'bytes=0-0') controller.abort();
+      else ranged(name, request, response);
+    };
+    const error = await failureOf(loadModel(base, { signal: controller.signal }));
+    expect(error).toMatchObject({ code: 'aborted' });
+  });
+});

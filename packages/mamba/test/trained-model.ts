@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A Mamba of 1.5 M parameters, trained on the works of Shakespeare. */
+export const trained: string = join(import.meta.dirname, '../../../test/models/tiny-shakespeare');
+
+export interface ExpectedCase {
+  readonly prompt: string;
+  readonly tokens: readonly number[];
+  readonly last_logits: readonly number[];
+  readonly greedy_tokens: readonly number[];
+  readonly greedy_text: string;
+}
+
+/** What a float64 evaluation of the stored weights gives. */
+export const expected = JSON.parse(readFileSync(join(trained, 'expected.json'), 'utf8')) as {
+  readonly cases: readonly ExpectedCase[];
+  readonly validation_loss_nats_per_token: number;
+};
