@@ -79,8 +79,12 @@ function scanSpan(a: ScanArgs, s: u32, h: u32, p: u32, count: u32, scratch: usiz
   const rowA = reach + (lanes << 2);
   const rowB = rowA + (lanes << 2);
   // Lanes beyond `count` see zeros everywhere and stay zero.
-  clearRow(decay, <u32>((convertedB - decay) >> 2));
   clearRow(skip, 5 * lanes);
+  if (count < lanes) {
+    for (let at = decay; at < dt; at += blocks * stateBytes) clearRow(at + (blocks - 1) * stateBytes, N * SCAN_BLOCK);
+    for (let at = dt; at < convertedB; at += region) clearRow(at + (blocks - 1) * tileBytes, tile * SCAN_BLOCK);
+  }
+  if (!a.h0 || slot < 0) clearRow(state, <u32>blocks * N * SCAN_BLOCK);
 
   let out = a.y + b * a.yB + origin * a.yT + h * a.yH + p * a.yP;
   const h1 = a.h1 ? a.h1 + (a.h1BySlot ? slot : s) * a.h1B + h * a.h1H + p * a.h1P : 0;
@@ -91,11 +95,11 @@ function scanSpan(a: ScanArgs, s: u32, h: u32, p: u32, count: u32, scratch: usiz
   }
   const groupB = a.Bs + b * a.BB + origin * a.BT + (h / a.headsPerGroup) * a.BG;
   const groupC = a.Cs + b * a.CB + origin * a.CT + (h / a.headsPerGroup) * a.CG;
-  loadBlocks(decay, a.A + h * a.AH + p * a.AP, a.AP, a.AN, a.AType, N, count, rowA);
-  for (let at = decay; at < state; at += 16) v128.store(at, f32x4.mul(v128.load(at), constant(LOG2E)));
-  if (!a.BVaries) loadBlocks(constantB, a.Bs + h * a.BH + p * a.BP, a.BP, a.BN, a.BType, N, count, rowA);
-  if (!a.CVaries) loadBlocks(constantC, a.Cs + h * a.CH + p * a.CP, a.CP, a.CN, a.CType, N, count, rowA);
-  if (a.h0) loadBlocks(state, a.h0 + slot * a.h0B + h * a.h0H + p * a.h0P, a.h0P, a.h0N, F32, N, count, rowA);
+  const unscaled = constant(ONE);
+  loadBlocks(decay, a.A + h * a.AH + p * a.AP, a.AP, a.AN, a.AType, N, count, rowA, constant(LOG2E));
+  if (!a.BVaries) loadBlocks(constantB, a.Bs + h * a.BH + p * a.BP, a.BP, a.BN, a.BType, N, count, rowA, unscaled);
+  if (!a.CVaries) loadBlocks(constantC, a.Cs + h * a.CH + p * a.CP, a.CP, a.CN, a.CType, N, count, rowA, unscaled);
+  if (a.h0) loadBlocks(state, a.h0 + slot * a.h0B + h * a.h0H + p * a.h0P, a.h0P, a.h0N, F32, N, count, rowA, unscaled);
   if (a.D) loadRow(skip, a.D + h * a.DH + p * a.DP, a.DP, a.DType, count);
   if (a.bias) loadRow(bias, a.bias + h * a.biasH + p * a.biasP, a.biasP, a.biasType, count);
 
@@ -221,6 +225,10 @@ function scanBlock(
   dt: usize, du: usize, decay: usize, state: usize, reach: usize,
   B: usize, BT: isize, C: usize, CT: isize, steps: u32, N: u32, BVaries: bool, CVaries: bool,
 ): void {
+  if (steps == 1 && BVaries && CVaries) {
+    scanStep(dt, du, decay, state, B, C, N);
+    return;
+  }
   let n: u32 = 0;
   for (; n + 2 <= N; n += 2) {
     // Where dt A cannot leave the range of exp2 its clamps are left out: the same bits, 12 % sooner.
@@ -281,6 +289,28 @@ function scanStatesInRange(dt: usize, du: usize, decay: usize, state: usize, B: 
   scanStates(dt, du, decay, state, B, BT, C, CT, steps, true, true, true);
 }
 
+/** One time step of a block, all states: the same operations on each lane as a tile of one step, without its set-up. */
+// @ts-ignore: decorator
+@inline
+function scanStep(dt: usize, du: usize, decay: usize, state: usize, B: usize, C: usize, N: u32): void {
+  const low = constant(LOWEST), high = constant(HIGHEST), k2 = constant(ROUNDER);
+  const k3 = constant(C5), k4 = constant(C4), k5 = constant(C3), k6 = constant(C2), k7 = constant(C1), k8 = constant(ONE);
+  const y = du + (du - dt);
+  const dt0 = v128.load(dt), dt1 = v128.load(dt, 16), du0 = v128.load(du), du1 = v128.load(du, 16);
+  let y0 = v128.load(y), y1 = v128.load(y, 16);
+  for (const end = B + (<usize>N << 2); B < end; B += 4, C += 4, decay += ROW, state += ROW) {
+    const b = v128.load32_splat(B), c = v128.load32_splat(C);
+    const h0 = madd(decayOf(dt0, v128.load(decay), low, high, k2, k3, k4, k5, k6, k7, k8, false), v128.load(state), f32x4.mul(du0, b));
+    v128.store(state, h0);
+    y0 = madd(h0, c, y0);
+    const h1 = madd(decayOf(dt1, v128.load(decay, 16), low, high, k2, k3, k4, k5, k6, k7, k8, false), v128.load(state, 16), f32x4.mul(du1, b));
+    v128.store(state, h1, 16);
+    y1 = madd(h1, c, y1);
+  }
+  v128.store(y, y0);
+  v128.store(y, y1, 16);
+}
+
 /** The last state of an odd number of them. */
 // @ts-ignore: decorator
 @inline
@@ -321,18 +351,45 @@ function scanBlockWithConstants(
   else scanBlock(dt, du, decay, state, reach, B, BT, C, CT, steps, N, false, false);
 }
 
-/** (channel, state) values of any strides into [block][n][8]. */
-function loadBlocks(to: usize, from: usize, stride: isize, perState: isize, dtype: u32, N: u32, count: u32, row: usize): void {
+/** (channel, state) values of any strides, times a factor, into [block][n][8]. */
+function loadBlocks(
+  to: usize, from: usize, stride: isize, perState: isize, dtype: u32, N: u32, count: u32, row: usize, factor: v128,
+): void {
+  const step = N * ROW;
   for (let n: u32 = 0; n < N; n++, from += perState, to += ROW) {
-    loadRow(row, from, stride, dtype, count);
-    for (let c: usize = 0; c < <usize>count << 2; c += 16) v128.store(to + (c >> 5) * (N * ROW) + (c & 16), v128.load(row + c));
+    let first: usize = 0;
+    if (inPlace(stride, dtype)) {
+      first = <usize>(count & ~3) << 2;
+      spread(to, step, from, 0, first, factor);
+      if ((count & 3) == 0) continue;
+    }
+    loadRow(row + first, from + (first >> 2) * stride, stride, dtype, count - <u32>(first >> 2));
+    spread(to, step, row, first, <usize>count << 2, factor);
   }
+}
+
+/** Elements `c` to `end` (in bytes) of a row into blocks. */
+// @ts-ignore: decorator
+@inline
+function spread(to: usize, step: usize, row: usize, c: usize, end: usize, factor: v128): void {
+  for (; c < end; c += 16) v128.store(to + (c >> 5) * step + (c & 16), f32x4.mul(v128.load(row + c), factor));
 }
 
 /** The inverse of {@link loadBlocks}, for f32. */
 function storeBlocks(to: usize, stride: isize, perState: isize, from: usize, N: u32, count: u32, row: usize): void {
+  const step = N * ROW;
   for (let n: u32 = 0; n < N; n++, to += perState, from += ROW) {
-    for (let c: usize = 0; c < <usize>count << 2; c += 16) v128.store(row + c, v128.load(from + (c >> 5) * (N * ROW) + (c & 16)));
-    storeRow(to, stride, F32, row, count);
+    const direct = stride == 4 ? <usize>(count & ~3) << 2 : 0;
+    gather(to, from, step, 0, direct);
+    if (direct == <usize>count << 2) continue;
+    gather(row, from, step, direct, <usize>count << 2);
+    storeRow(to + (direct >> 2) * stride, stride, F32, row + direct, count - <u32>(direct >> 2));
   }
+}
+
+/** The inverse of {@link spread}. */
+// @ts-ignore: decorator
+@inline
+function gather(row: usize, from: usize, step: usize, c: usize, end: usize): void {
+  for (; c < end; c += 16) v128.store(row + c, v128.load(from + (c >> 5) * step + (c & 16)));
 }
