@@ -78,7 +78,8 @@ export class Crew {
   }
 
   rest(): void {
-    this.#threads[0]?.rest();
+    // While it ends, its exit is awaited: a late message must not let the process end before.
+    if (!this.#ended) this.#threads[0]?.rest();
   }
 
   async dispose(): Promise<void> {
