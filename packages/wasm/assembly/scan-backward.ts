@@ -1,7 +1,7 @@
 import { silu, softplus } from './activation';
 import { ScanBackwardArgs, SumPartsArgs } from './args';
 import { F32 } from './dtype';
-import { constant, exp, exp2, LOG2E, ONE } from './exponential';
+import { C1, C2, C3, C4, C5, clamp, constant, exp, exp2Within, HIGHEST, LOG2E, LOWEST, ONE, ROUNDER } from './exponential';
 import { clearRow, loadRow, storeRow } from './rows';
 import { firstStep, lengthOf, rowOf, sequenceFault, slotOf } from './sequences';
 import { madd, minimum, roundUp } from './vector';
@@ -199,19 +199,22 @@ function walkForward(a: ScanBackwardArgs, s: Slice, h: u32): void {
   }
 }
 
-/** One state of a block over a tile. */
+/** One state of a block over a tile, four channels at a time so that the constants of exp2 stay in registers. */
 // @ts-ignore: decorator
 @inline
 function advance(tile: usize, decay: usize, state: usize, B: usize, step: usize, steps: u32, BVaries: bool): void {
-  const A0 = v128.load(decay), A1 = v128.load(decay, 16);
-  let h0 = v128.load(state), h1 = v128.load(state, 16);
-  for (let at = tile, end = tile + steps * ROW; at < end; at += ROW) {
-    h0 = madd(exp2(f32x4.mul(v128.load(at), A0)), h0, f32x4.mul(v128.load(at, DU), BVaries ? v128.load32_splat(B) : v128.load(B)));
-    h1 = madd(exp2(f32x4.mul(v128.load(at, 16), A1)), h1, f32x4.mul(v128.load(at, DU + 16), BVaries ? v128.load32_splat(B) : v128.load(B, 16)));
-    if (BVaries) B += step;
+  const low = constant(LOWEST), high = constant(HIGHEST), k2 = constant(ROUNDER);
+  const k3 = constant(C5), k4 = constant(C4), k5 = constant(C3), k6 = constant(C2), k7 = constant(C1), k8 = constant(ONE);
+  for (let half: usize = 0; half < 32; half += 16) {
+    const A = v128.load(decay + half);
+    let h = v128.load(state + half), b = BVaries ? B : B + half;
+    for (let at = tile + half, end = tile + half + steps * ROW; at < end; at += ROW) {
+      const a = exp2Within(clamp(f32x4.mul(v128.load(at), A), low, high), k2, k3, k4, k5, k6, k7, k8);
+      h = madd(a, h, f32x4.mul(v128.load(at, DU), BVaries ? v128.load32_splat(b) : v128.load(b)));
+      if (BVaries) b += step;
+    }
+    v128.store(state + half, h);
   }
-  v128.store(state, h0);
-  v128.store(state, h1, 16);
 }
 
 function walkBackward(a: ScanBackwardArgs, s: Slice, h: u32, part: u32): void {
@@ -268,25 +271,22 @@ function remake(
   tile: usize, decay: usize, start: usize, B: usize, C: usize, step: usize, steps: u32, two: bool,
   BVaries: bool, CVaries: bool, gated: bool,
 ): void {
-  const states: usize = two ? 2 : 1;
-  for (let state: usize = 0; state < states; state++) {
-    const A0 = v128.load(decay + state * ROW), A1 = v128.load(decay + state * ROW, 16);
-    let h0 = v128.load(start + state * ROW), h1 = v128.load(start + state * ROW, 16);
-    let b = B + state * (BVaries ? 4 : ROW), c = C + state * (CVaries ? 4 : ROW);
-    let pair = tile + state * ROW;
-    for (let at = tile, end = tile + steps * ROW; at < end; at += ROW, pair += 2 * ROW) {
-      const a0 = exp2(f32x4.mul(v128.load(at), A0)), a1 = exp2(f32x4.mul(v128.load(at, 16), A1));
-      const c0 = f32x4.mul(a0, h0), c1 = f32x4.mul(a1, h1);
-      v128.store(pair, a0, DECAY);
-      v128.store(pair, a1, DECAY + 16);
-      v128.store(pair, c0, CARRIED);
-      v128.store(pair, c1, CARRIED + 16);
-      h0 = madd(v128.load(at, DU), BVaries ? v128.load32_splat(b) : v128.load(b), c0);
-      h1 = madd(v128.load(at, DU + 16), BVaries ? v128.load32_splat(b) : v128.load(b, 16), c1);
-      if (gated) {
-        v128.store(at, madd(h0, CVaries ? v128.load32_splat(c) : v128.load(c), v128.load(at, Y)), Y);
-        v128.store(at, madd(h1, CVaries ? v128.load32_splat(c) : v128.load(c, 16), v128.load(at, Y + 16)), Y + 16);
-      }
+  const low = constant(LOWEST), high = constant(HIGHEST), k2 = constant(ROUNDER);
+  const k3 = constant(C5), k4 = constant(C4), k5 = constant(C3), k6 = constant(C2), k7 = constant(C1), k8 = constant(ONE);
+  const end: usize = two ? 64 : 32;
+  for (let lane: usize = 0; lane < end; lane += 16) {
+    const half = lane & 16, state = lane >> 5;
+    const A = v128.load(decay + lane);
+    let h = v128.load(start + lane);
+    let b = BVaries ? B + (state << 2) : B + lane, c = CVaries ? C + (state << 2) : C + lane;
+    let pair = tile + lane;
+    for (let at = tile + half, last = tile + half + steps * ROW; at < last; at += ROW, pair += 2 * ROW) {
+      const a = exp2Within(clamp(f32x4.mul(v128.load(at), A), low, high), k2, k3, k4, k5, k6, k7, k8);
+      const carried = f32x4.mul(a, h);
+      v128.store(pair, a, DECAY);
+      v128.store(pair, carried, CARRIED);
+      h = madd(v128.load(at, DU), BVaries ? v128.load32_splat(b) : v128.load(b), carried);
+      if (gated) v128.store(at, madd(h, CVaries ? v128.load32_splat(c) : v128.load(c), v128.load(at, Y)), Y);
       if (BVaries) b += step;
       if (CVaries) c += step;
     }
