@@ -7,6 +7,11 @@ import { minimum } from './vector';
  * same panels serve one row of x (a stream of weights) and many (tiles of 6 x 8), and a row of the weight can
  * be looked up in them. In the 16-bit formats outputs 0..3 sit in the even places and 4..7 in the odd ones, so
  * that the two vectors come out of a load by a shift and a mask. Numbers in f16 panels are finite.
+ *
+ * | format        | holds                                           | bytes of (M, K)         |
+ * | wasm:f32x8    | f32                                             | ceil(M / 8) * 8 * K * 4 |
+ * | wasm:bf16x8   | bf16                                            | ceil(M / 8) * 8 * K * 2 |
+ * | wasm:f16x8    | f16; what is infinite or NaN must become f32x8  | ceil(M / 8) * 8 * K * 2 |
  */
 
 export const PANEL: u32 = 8;
