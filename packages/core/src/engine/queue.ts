@@ -58,11 +58,9 @@ export class Queue {
     if (this.#gate !== undefined) await this.#gate;
     const inherited = passOn(footprint);
     if (inherited) throw inherited;
-    const before = this.#inFlight.map(({ settled }) => settled);
     const answer = (async () => question())();
     const asked = this.#track(footprint, answer);
-    // Whether earlier work failed is known when it has settled, whenever the answer comes.
-    await Promise.all([...before, asked.settled]);
+    await asked.settled;
     if (asked.failure) throw asked.failure;
     return answer;
   }
@@ -109,23 +107,27 @@ export class Queue {
     this.#gate = held;
   }
 
+  /** Whatever order the answers of a device arrive in, work is over in the order in which it was submitted. */
   #track(footprint: Footprint, done: Promise<unknown>): InFlight {
     const own: InFlight = { ...footprint, settled: Promise.resolve() };
+    const before = this.#settled();
     this.#inFlight.push(own);
-    own.settled = done
+    // Its failure is looked at below, when its turn comes.
+    done.catch(() => undefined);
+    own.settled = before
+      .then(() => done)
       .then(
         () => undefined,
         (cause: unknown) => {
-          const later = this.#inFlight.slice(this.#inFlight.indexOf(own) + 1);
-          own.failure ??= this.#fail(footprint, cause, later);
+          own.failure ??= this.#fail(footprint, cause, this.#inFlight.slice(1));
         },
       )
-      .finally(() => this.#inFlight.splice(this.#inFlight.indexOf(own), 1));
+      .finally(() => this.#inFlight.shift());
     return own;
   }
 
   async #settled(): Promise<void> {
-    await Promise.all(this.#inFlight.map(({ settled }) => settled));
+    await this.#inFlight.at(-1)?.settled;
   }
 
   /** Follows the failure through `later` work, which is on the device already and computes from garbage. */
