@@ -8,7 +8,7 @@ const prompt = 'ROMEO:\n';
 process.stdout.write(prompt);
 const generation = model.generate(prompt, { maxTokens: 200, seed: 7 });
 for await (const piece of generation) process.stdout.write(piece.text);
-const { prefillTokensPerSecond, decodeTokensPerSecond } = generation.summary!;
+const { prefillMilliseconds, decodeTokensPerSecond } = generation.summary!;
 console.log(
-  `\n\nprefill ${prefillTokensPerSecond.toFixed(0)} tokens/s, decode ${decodeTokensPerSecond.toFixed(0)} tokens/s`,
+  `\n\nfirst token after ${prefillMilliseconds.toFixed(0)} ms, then ${decodeTokensPerSecond.toFixed(0)} tokens/s`,
 );

@@ -77,10 +77,8 @@ export async function benchDecode(
 async function open(engine: Engine, setting: ModelSetting, signal: AbortSignal): Promise<MambaModel> {
   const { model, dModel, layers, vocabulary, weights } = setting;
   if (model !== undefined) return await loadModel(model, { engine, weights, signal });
-  return await randomModel(
-    { dModel, layers, vocabulary },
-    { seed: 0, engine, weights: weights === 'stored' ? 'f32' : weights, signal },
-  );
+  const stored = weights === 'stored' ? 'f32' : weights;
+  return await randomModel({ dModel, layers, vocabulary }, { seed: 0, engine, weights: stored, signal });
 }
 
 async function checkModel(
@@ -107,14 +105,16 @@ function promptOf(model: MambaModel, tokens: number): number[] {
   return Array.from({ length: tokens }, () => Math.floor(random.uniform() * model.config.vocabulary));
 }
 
-function shown(model: MambaModel, { model: folder, weights, tokens }: ModelSetting): Record<string, unknown> {
+function shown(model: MambaModel, setting: ModelSetting): Record<string, unknown> {
   const { dModel, layers, vocabulary } = model.config;
+  const random = setting.model === undefined;
+  const weights = random && setting.weights === 'stored' ? 'f32' : setting.weights;
   return {
-    model: folder ?? 'random',
+    model: random ? 'random' : setting.model,
     dModel,
     layers,
     vocabulary,
     weights,
-    prompt: tokens,
+    prompt: setting.tokens,
   };
 }
