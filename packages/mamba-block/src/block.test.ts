@@ -146,7 +146,15 @@ describe.for(subjects)('a block on $id', ({ open, missing }) => {
     });
     expect(events.filter(({ type }) => type === 'copy')).toEqual([]);
     const called = events.flatMap((event) => (event.type === 'op' ? [event.op] : []));
-    const passes = (conv: string, scan: string): string[] => ['rmsNorm', 'linear', conv, 'linear', 'linear', scan, 'linear'];
+    const passes = (conv: string, scan: string): string[] => [
+      'rmsNorm',
+      'linear',
+      conv,
+      'linear',
+      'linear',
+      scan,
+      'linear',
+    ];
     expect(called).toEqual([
       ...passes('causalConv1d', 'selectiveScan'),
       ...passes('causalConv1dUpdate', 'selectiveStateUpdate'),

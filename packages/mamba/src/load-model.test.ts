@@ -235,19 +235,19 @@ describe('the config', () => {
 });
 
 describe('other families are refused by name:', () => {
-  const with_ = (name: string, shape: readonly number[] = [2]): Tensors => {
+  const plus = (name: string, shape: readonly number[] = [2]): Tensors => {
     const bytes = encode(new Float32Array(shape.reduce((a, b) => a * b)), 'f32');
     return { ...tinyTensors(), [name]: { dtype: 'f32', shape, bytes } };
   };
   test.for([
-    ['Mamba-2', with_('backbone.layers.0.mixer.dt_bias'), tinyConfig],
-    ['Mamba-3', with_('backbone.layers.0.mixer.B_bias'), tinyConfig],
+    ['Mamba-2', plus('backbone.layers.0.mixer.dt_bias'), tinyConfig],
+    ['Mamba-3', plus('backbone.layers.0.mixer.B_bias'), tinyConfig],
     ['Falcon-Mamba', tinyTensors(), { ...tinyConfig, model_type: 'falcon_mamba' }],
     ['Falcon-Mamba', tinyTensors(), { ...tinyConfig, mixer_rms_eps: 1e-6 }],
     ['Jamba', renamed(tinyTensors(), (name) => name.replace('mixer', 'mamba')), tinyConfig],
-    ['attention', with_('backbone.layers.1.self_attn.q_proj.weight'), tinyConfig],
+    ['attention', plus('backbone.layers.1.self_attn.q_proj.weight'), tinyConfig],
     ['No layer', renamed(tinyTensors(), (name) => name.replace('mixer', 'mlp')), tinyConfig],
-    ['norm2', with_('backbone.layers.1.norm2.weight', [8]), tinyConfig],
+    ['norm2', plus('backbone.layers.1.norm2.weight', [8]), tinyConfig],
   ] as const)('%s', async ([family, tensors, config]) => {
     const error = await failureOf(load(tinyFiles(tensors, config)));
     expect(error).toMatchObject({ code: 'model-unsupported' });

@@ -1,13 +1,15 @@
+import { tensor } from '@ss/core';
 import { describe, expect, test } from 'vitest';
-import { expected, trained } from '../test/trained-model.ts';
+import { expected, trained, validation } from '../test/trained-model.ts';
 import { registry, subjects } from '../test/subjects.ts';
 import { loadModel } from './load-model.ts';
 
 // The float64 evaluation is rounded to 6 digits; f32 through 6 layers stays within a few 1e-5.
 const tolerance = 1e-3;
+const cases = expected.cases.map((wanted) => [wanted.prompt, wanted] as const);
 
 describe.for(subjects)('the trained model on $id', ({ id, missing }) => {
-  test.for(expected.cases)('reads $prompt as a float64 evaluation does', async (wanted, { skip }) => {
+  test.for(cases)('reads %j as a float64 evaluation does', async ([, wanted], { skip }) => {
     if (missing !== undefined) skip(missing);
     await using model = await loadModel(trained, { backend: id, registry });
     expect(model.encode(wanted.prompt)).toEqual(wanted.tokens);
@@ -20,7 +22,7 @@ describe.for(subjects)('the trained model on $id', ({ id, missing }) => {
     expect(worst).toBeLessThan(tolerance);
   });
 
-  test.for(expected.cases)('continues $prompt with the likeliest tokens', async (wanted, { skip }) => {
+  test.for(cases)('continues %j with the likeliest tokens', async ([, wanted], { skip }) => {
     if (missing !== undefined) skip(missing);
     await using model = await loadModel(trained, { backend: id, registry });
     const ids: number[] = [];
@@ -35,6 +37,26 @@ describe.for(subjects)('the trained model on $id', ({ id, missing }) => {
     expect(ids).toEqual(wanted.greedy_tokens);
     expect(text).toBe(wanted.greedy_text);
   });
+});
+
+test('predicts text it has not seen as well as a float64 evaluation does', async ({ skip }) => {
+  // 4096 tokens would take the reference backend half a minute.
+  const quick = subjects.find(({ id }) => id === 'wasm')!;
+  if (quick.missing !== undefined) skip(quick.missing);
+  await using model = await loadModel(trained, { backend: quick.id, registry });
+  const ids = Int32Array.from(model.encode(validation));
+  const window = 256;
+  const losses: number[] = [];
+  for (let start = 0; start + window < ids.length; start += window) {
+    using logits = model.forward(tensor(ids.subarray(start, start + window), [1, window]));
+    using rows = logits.reshape([window, model.config.rows]);
+    const targets = tensor(ids.subarray(start + 1, start + 1 + window));
+    using loss = model.engine.crossEntropy({ logits: rows, targets });
+    losses.push(...(await loss.read()));
+  }
+  expect(losses.length).toBe(4096);
+  const mean = losses.reduce((a, b) => a + b) / losses.length;
+  expect(mean).toBeCloseTo(expected.validation_loss_nats_per_token, 4);
 });
 
 test('the trained model is described by its tensors, without a word against its config', async () => {

@@ -13,7 +13,21 @@ export function registrationOf(backend: Backend): BackendRegistration {
   });
 }
 
-/** An engine over a backend; by default the reference under a name of its own, so that its memory can be watched. */
-export function engineOf(backend: Backend = { ...createReferenceBackend(), id: 'watched' }): Promise<Engine> {
+/** The reference backend under a name of its own; `before` is called ahead of everything it runs. */
+export function watchedBackend(before: () => void = () => undefined): Backend {
+  const backend = createReferenceBackend();
+  const watched: typeof backend = {
+    ...backend,
+    id: 'watched',
+    submit(calls) {
+      before();
+      return backend.submit(calls);
+    },
+  };
+  return watched;
+}
+
+/** An engine over a backend; by default one of its own, so that its memory can be watched. */
+export function engineOf(backend: Backend = watchedBackend()): Promise<Engine> {
   return createRegistry([registrationOf(backend)]).select({ require: backend.id });
 }

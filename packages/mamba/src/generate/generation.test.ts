@@ -1,7 +1,5 @@
-import type { Backend } from '@ss/core';
-import { createReferenceBackend } from '@ss/core/reference';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { engineOf } from '../../test/engine-of.ts';
+import { engineOf, watchedBackend } from '../../test/engine-of.ts';
 import { failureOf } from '../../test/failure.ts';
 import { registry, subjects } from '../../test/subjects.ts';
 import { trained } from '../../test/trained-model.ts';
@@ -21,11 +19,8 @@ async function idsOf(model: MambaModel, options: GenerateOptions = {}): Promise<
 }
 
 /** A model on a reference backend of its own, whose memory can be watched. */
-async function watched(
-  backend: Backend = { ...createReferenceBackend(), id: 'watched' },
-): Promise<MambaModel> {
-  const engine = await engineOf(backend);
-  return await randomModel(shape, { engine });
+async function watched(before?: () => void): Promise<MambaModel> {
+  return await randomModel(shape, { engine: await engineOf(watchedBackend(before)) });
 }
 
 describe.for(subjects)('on $id', ({ id, missing }) => {
@@ -121,13 +116,8 @@ describe('pieces', () => {
   });
 
   test('do not run before they are asked for', async () => {
-    const backend = createReferenceBackend();
     let submitted = 0;
-    await using model = await watched({
-      ...backend,
-      id: 'watched',
-      submit: (calls) => (submitted++, backend.submit(calls)),
-    });
+    await using model = await watched(() => void submitted++);
     submitted = 0;
     const generation = model.generate(prompt);
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -233,17 +223,11 @@ describe('a text ends', () => {
 
 describe('an abort', () => {
   test('before, in the prompt, and between tokens is one error, after which nothing is left', async () => {
-    const backend = createReferenceBackend();
     let submissions = 0;
     let onSubmit: () => void = () => undefined;
-    await using model = await watched({
-      ...backend,
-      id: 'watched',
-      submit(calls) {
-        submissions++;
-        onSubmit();
-        return backend.submit(calls);
-      },
+    await using model = await watched(() => {
+      submissions++;
+      onSubmit();
     });
     const before = model.engine.memory().liveBytes;
     submissions = 0;
@@ -279,15 +263,9 @@ describe('an abort', () => {
 });
 
 test('an op that fails ends the generation with its error, and the model goes on', async () => {
-  const backend = createReferenceBackend();
   let left = Number.POSITIVE_INFINITY;
-  await using model = await watched({
-    ...backend,
-    id: 'watched',
-    submit(calls) {
-      if (left-- <= 0) throw new Error('the device is on fire');
-      return backend.submit(calls);
-    },
+  await using model = await watched(() => {
+    if (left-- <= 0) throw new Error('the device is on fire');
   });
   const before = model.engine.memory().liveBytes;
   const wanted = await idsOf(model);
