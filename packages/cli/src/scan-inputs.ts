@@ -1,5 +1,5 @@
 import { tensor } from '@ss/core';
-import type { FloatDType, SelectiveScanArgs, Tensor } from '@ss/core';
+import type { FloatDType, SelectiveScanArgs, SelectiveScanBackwardArgs, Tensor } from '@ss/core';
 import { Random } from './random.ts';
 
 export interface ScanShape {
@@ -68,4 +68,19 @@ export function scanInputs(
     ...(options.D && { D: tensor(new Float64Array(channels).fill(1), [channels], wide) }),
     ...(options.z && { z: values([batch, length, channels]) }),
   };
+}
+
+/** The arguments of the gradient: those of the forward, and random cotangents of what it returns. */
+export function scanCotangents(
+  { finalState, ...forward }: SelectiveScanArgs,
+  { batch, length, channels, states }: ScanShape,
+  dtype: FloatDType,
+  seed = 2,
+): SelectiveScanBackwardArgs {
+  const random = new Random(seed);
+  const dy = tensor(random.normals(batch * length * channels), [batch, length, channels], dtype);
+  if (!finalState) return { ...forward, dy };
+  const wide = dtype === 'f64' ? 'f64' : 'f32';
+  const dfinalState = tensor(random.normals(batch * channels * states), [batch, channels, states], wide);
+  return { ...forward, dy, dfinalState };
 }

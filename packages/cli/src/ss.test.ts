@@ -251,7 +251,7 @@ describe('bench', () => {
   }
 
   test.each([
-    { what: 'scan', args: ['-L', '65', '-D', '67', '--z'] },
+    { what: 'scan', args: ['-L', '65', '-D', '67', '--z', '--backward'] },
     { what: 'conv', args: ['-L', '65', '-D', '67'] },
     { what: 'linear', args: ['--rows', '17', '-K', '64', '-M', '65', '--weights', 'bf16'] },
     { what: 'prefill', args: ['--model', model, '--tokens', '64'] },

@@ -1,12 +1,10 @@
 import { tensor } from '@ss/core';
-import { ops } from '@ss/core/engine';
 import type { CausalConv1dArgs, Engine, FloatDType } from '@ss/core';
-import { compare } from '../compare.ts';
 import { Random } from '../random.ts';
 import type { Work } from '../work.ts';
 import { measure } from './measure.ts';
 import type { Budget } from './measure.ts';
-import { onReference } from './on-reference.ts';
+import { checkOp, repeatable } from './op.ts';
 import { report, requireAgreement } from './report.ts';
 
 export interface ConvSetting {
@@ -32,28 +30,12 @@ export async function benchConv(
     bias: tensor(random.normals(channels), [channels]),
     activation: 'silu',
   };
-  const result = async (on: Engine): Promise<ArrayLike<number>> => {
-    using out = on.causalConv1d(args);
-    return (await out.y.read()) as ArrayLike<number>;
-  };
-  const { call } = engine.assess('causalConv1d', args);
-  const tolerance = ops.causalConv1d.tolerance(dtype, 'y', call.sizes);
-  const check = {
-    ...compare(await result(engine), await onReference(result), tolerance),
-    against: 'the reference in float64',
-  };
+  const check = await checkOp(engine, 'causalConv1d', args);
   requireAgreement(check, 'conv');
-
-  using x = engine.upload(args.x);
-  using weight = engine.upload(args.weight);
-  using bias = engine.upload(args.bias!);
-  const once = async (): Promise<void> => {
-    using _ = engine.causalConv1d({ x, weight, bias, activation: 'silu' });
-    await engine.sync();
-  };
-  const [timing] = await measure([once], budget);
+  using placed = repeatable(engine, 'causalConv1d', args);
+  const [timing] = await measure([() => placed.run()], budget);
   const elements = batch * length * channels;
-  const amount = { GFLOP: (2 * width * elements) / 1e9, GB: (2 * x.storage.byteLength) / 1e9 };
+  const amount = { GFLOP: (2 * width * elements) / 1e9, GB: (2 * args.x.storage.byteLength) / 1e9 };
   const shown = { B: batch, L: length, D: channels, W: width, dtype, bias: true, silu: true };
   await report(
     {

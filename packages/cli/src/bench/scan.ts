@@ -1,14 +1,12 @@
 import { SsError, throwIfAborted } from '@ss/core';
-import { ops } from '@ss/core/engine';
-import type { Engine, FloatDType, SelectiveScanArgs } from '@ss/core';
-import { compare } from '../compare.ts';
-import { scanInputs } from '../scan-inputs.ts';
+import type { Engine, FloatDType } from '@ss/core';
+import { scanCotangents, scanInputs } from '../scan-inputs.ts';
 import type { ScanOptions, ScanShape } from '../scan-inputs.ts';
 import type { Work } from '../work.ts';
 import { chunkedCumsum } from './chunked-cumsum.ts';
 import { measure } from './measure.ts';
 import type { Budget } from './measure.ts';
-import { onReference } from './on-reference.ts';
+import { checkOp, outputsOf, repeatable } from './op.ts';
 import { report, requireAgreement } from './report.ts';
 import type { Benchmark, Row } from './report.ts';
 
@@ -16,6 +14,8 @@ export interface ScanSetting extends Omit<ScanShape, 'length'>, ScanOptions {
   /** one row of the report each */
   readonly lengths: readonly number[];
   readonly dtype: FloatDType;
+  /** also time the gradient */
+  readonly backward: boolean;
   /** also time {@link chunkedCumsum} and count what it gets wrong */
   readonly chunkedCumsum: boolean;
 }
@@ -32,84 +32,72 @@ export async function benchScan(
       hint: 'Leave out --z.',
     });
   }
-  const { lengths, dtype, chunkedCumsum: also, ...rest } = setting;
   const rows: Row[] = [];
   let check: Benchmark['check'] | undefined;
-  for (const length of lengths) {
+  for (const length of setting.lengths) {
     throwIfAborted(work.signal, 'preparing inputs');
-    const shape = { ...rest, length };
-    const inputs = scanInputs(shape, setting, dtype);
-    const latest = await checkScan(engine, inputs);
-    requireAgreement(latest, 'scan');
-    if (check === undefined || latest.used > check.used) check = latest;
-    rows.push(...(await timeScan(engine, inputs, shape, also, budget)));
+    const done = await benchLength(engine, setting, length, budget);
+    if (check === undefined || done.check.used > check.used) check = done.check;
+    rows.push(...done.rows);
   }
-  const given = { B: setting.batch, L: lengths.join(','), D: setting.channels, N: setting.states, dtype };
-  const { softplus, bias, D, z, finalState } = setting;
+  const { batch, lengths, channels, states, dtype, softplus, bias, D, z, finalState } = setting;
   const on = { softplus, bias, skip: D, z, 'final state': finalState };
   const shown = Object.fromEntries(Object.entries(on).filter(([, given]) => given));
-  await report({ bench: 'scan', engine, setting: { ...given, ...shown }, check: check!, rows }, work);
+  const sizes = { B: batch, L: lengths.join(','), D: channels, N: states, dtype };
+  await report({ bench: 'scan', engine, setting: { ...sizes, ...shown }, check: check!, rows }, work);
 }
 
-async function timeScan(
+async function benchLength(
   engine: Engine,
-  inputs: SelectiveScanArgs,
-  shape: ScanShape,
-  also: boolean,
+  setting: ScanSetting,
+  length: number,
   budget: Budget,
-): Promise<Row[]> {
-  const { batch, length, channels, states } = shape;
-  const updates = { 'G updates': (batch * length * channels * states) / 1e9 };
-  const placed = place(engine, inputs);
-  const once = async (): Promise<void> => {
-    using _ = engine.selectiveScan(placed);
-    await engine.sync();
-  };
-  try {
-    using out = engine.selectiveScan(placed);
-    const nonFinite = shareNotFinite(await out.y.read());
-    const others = also ? [async () => void (await chunkedCumsum(inputs))] : [];
-    const [own, other] = await measure([once, ...others], budget);
-    const rows: Row[] = [
-      { what: `${engine.id}, L ${length}`, timing: own!, work: updates, more: { 'not finite': nonFinite } },
-    ];
-    if (other === undefined) return rows;
-    const wrong = shareNotFinite(await chunkedCumsum(inputs));
-    return [
-      ...rows,
-      { what: `chunked cumsum, L ${length}`, timing: other, work: updates, more: { 'not finite': wrong } },
-    ];
-  } finally {
-    for (const value of Object.values(placed)) if (typeof value === 'object') value.dispose();
+): Promise<{ check: Benchmark['check']; rows: Row[] }> {
+  const { batch, channels, states, dtype } = setting;
+  const shape = { batch, length, channels, states };
+  const inputs = scanInputs(shape, setting, dtype);
+  let check = await checkOp(engine, 'selectiveScan', inputs);
+  requireAgreement(check, 'scan');
+  using forward = repeatable(engine, 'selectiveScan', inputs);
+  const y = (await outputsOf(engine, 'selectiveScan', inputs)).get('y')!;
+  const timed = [
+    {
+      what: `${engine.id}, L ${length}`,
+      run: () => forward.run(),
+      more: { 'not finite': shareNotFinite(y) },
+    },
+  ];
+
+  const gradient = scanCotangents(inputs, shape, dtype);
+  using backward = setting.backward ? repeatable(engine, 'selectiveScanBackward', gradient) : undefined;
+  if (backward) {
+    const checked = await checkOp(engine, 'selectiveScanBackward', gradient);
+    requireAgreement(checked, 'gradient of scan');
+    if (checked.used > check.used) check = checked;
+    timed.push({
+      what: `${engine.id} gradient, L ${length}`,
+      run: () => backward.run(),
+      more: { 'not finite': '' },
+    });
   }
-}
-
-async function checkScan(engine: Engine, inputs: SelectiveScanArgs): Promise<Benchmark['check']> {
-  const results = async (on: Engine): Promise<readonly [ArrayLike<number>, ArrayLike<number>]> => {
-    using out = on.selectiveScan({ ...inputs, finalState: inputs.finalState === true });
-    return [
-      (await out.y.read()) as ArrayLike<number>,
-      ((await out.finalState?.read()) ?? []) as ArrayLike<number>,
-    ];
+  if (setting.chunkedCumsum) {
+    const other = await chunkedCumsum(inputs);
+    const run = async (): Promise<void> => void (await chunkedCumsum(inputs));
+    timed.push({ what: `chunked cumsum, L ${length}`, run, more: { 'not finite': shareNotFinite(other) } });
+  }
+  const timings = await measure(
+    timed.map(({ run }) => run),
+    budget,
+  );
+  const updates = { 'G updates': (batch * length * channels * states) / 1e9 };
+  return {
+    check,
+    rows: timed.map(({ what, more }, i) => ({ what, more, timing: timings[i]!, work: updates })),
   };
-  const [actual, expected] = [await results(engine), await onReference(results)];
-  const { call } = engine.assess('selectiveScan', inputs);
-  const { dtype } = inputs.u;
-  const y = compare(actual[0], expected[0], ops.selectiveScan.tolerance(dtype, 'y', call.sizes));
-  const state = compare(actual[1], expected[1], ops.selectiveScan.tolerance('f32', 'finalState', call.sizes));
-  return { ...(state.used > y.used ? state : y), against: 'the reference in float64' };
 }
 
-function place(engine: Engine, inputs: SelectiveScanArgs): SelectiveScanArgs {
-  const entries = Object.entries(inputs).map(([name, value]) => [
-    name,
-    typeof value === 'object' ? engine.upload(value) : value,
-  ]);
-  return Object.fromEntries(entries) as SelectiveScanArgs;
-}
-
-function shareNotFinite(values: ArrayLike<number | bigint>): string {
+function shareNotFinite(values: ArrayLike<number>): string {
   let wrong = 0;
-  for (let i = 0; i < values.length; i++) if (!Number.isFinite(Number(values[i]))) wrong++;
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) wrong++;
   return wrong === 0 ? '0' : `${((100 * wrong) / values.length).toFixed(1)} %`;
 }

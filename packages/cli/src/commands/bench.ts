@@ -1,4 +1,5 @@
 import { floatDTypes } from '@ss/core';
+import type { OpName } from '@ss/core';
 import { Command } from 'commander';
 import type { ConvSetting } from '../bench/conv.ts';
 import type { LinearSetting } from '../bench/linear.ts';
@@ -50,6 +51,7 @@ function scan(work: Work): Command {
   switchedOn(command, 'final-state', 'do not ask for the final state');
   return command
     .option('--z', 'with a gate')
+    .option('--backward', 'also the gradient of every input')
     .option(
       '--also <other>',
       'chunked-cumsum: the same as chunked cumulative sums in f32',
@@ -61,10 +63,16 @@ function scan(work: Work): Command {
     )
     .action(async (options: ScanSetting & TimingOptions & { readonly also?: string }) => {
       const { benchScan } = await import('../bench/scan.ts');
-      await using engine = await chooseEngine(options, work, { ops: ['selectiveScan'] });
+      const ops: OpName[] = options.backward ? ['selectiveScan', 'selectiveScanBackward'] : ['selectiveScan'];
+      await using engine = await chooseEngine(options, work, { ops });
       await benchScan(
         engine,
-        { ...options, z: options.z === true, chunkedCumsum: options.also !== undefined },
+        {
+          ...options,
+          z: options.z === true,
+          backward: options.backward === true,
+          chunkedCumsum: options.also !== undefined,
+        },
         budget(options, work),
         work,
       );
