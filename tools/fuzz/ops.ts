@@ -4,53 +4,31 @@
  *
  *   node tools/fuzz/ops.ts [--backend reference] [--count 100000] [--seed 1]
  */
-import { parseArgs } from 'node:util';
-import { createRegistry, elementCount, SsError } from '@ss/core';
+import { createRegistry, elementCount } from '@ss/core';
 import type { Tensor } from '@ss/core';
 import { fuzzCall } from './op-arguments.ts';
 import { Random } from './random.ts';
+import { readFuzzOptions, Tally } from './tally.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    backend: { type: 'string', default: 'reference' },
-    count: { type: 'string', default: '100000' },
-    seed: { type: 'string', default: '1' },
-  },
-});
-const count = Number(options.count);
-const firstSeed = Number(options.seed);
-const engine = await createRegistry().select({ require: options.backend });
+const { backend, count, firstSeed } = readFuzzOptions('100000');
+const engine = await createRegistry().select({ require: backend });
 const callable = engine.backend.ops.filter((name) => name !== 'pack');
-const outcomes = new Map<string, number>();
-const findings: string[] = [];
-const tell = (outcome: string): void => void outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+const tally = new Tally('ops', backend, count, firstSeed);
 
-for (let i = 0; i < count; i++) {
+for (let i = 0; i < count && tally.open; i++) {
   const seed = firstSeed * 1_000_000_007 + i;
   const random = new Random(seed);
   const op = random.pick(callable);
   const owned: Tensor[] = [];
-  let outputs: ReturnType<typeof engine.call> = {};
-  try {
-    const { args } = fuzzCall(engine, random, op, owned);
-    outputs = engine.call(op, args);
-    for (const output of Object.values(outputs)) if (elementCount(output.shape) < 10_000) await output.read();
-    tell('success');
-  } catch (error) {
-    if (SsError.is(error)) tell(error.code);
-    else findings.push(`seed ${seed}, ${op}: ${error instanceof Error ? error.stack : String(error)}`);
-  }
-  for (const value of [...Object.values(outputs), ...owned]) value.dispose();
+  await tally.run(`seed ${seed}, ${op}`, async () => {
+    const outputs = Object.values(engine.call(op, fuzzCall(engine, random, op, owned).args));
+    owned.push(...outputs);
+    for (const output of outputs) if (elementCount(output.shape) < 10_000) await output.read();
+  });
+  for (const value of owned) value.dispose();
   await engine.sync().catch(() => undefined);
   const { storages, liveBuffers } = engine.memory();
-  if (storages !== 0 || liveBuffers !== 0) {
-    findings.push(`seed ${seed}, ${op}: ${storages} tensors and ${liveBuffers} buffers left`);
-    break;
-  }
-  if (findings.length >= 10) break;
-  if (process.stderr.isTTY && i % 1000 === 0) process.stderr.write(`\r${i} / ${count}`);
+  if (storages !== 0 || liveBuffers !== 0) tally.leak(`seed ${seed}, ${op}: ${storages} tensors and ${liveBuffers} buffers left`);
 }
 await engine.dispose();
-console.log(JSON.stringify({ backend: options.backend, count, seed: firstSeed, outcomes: Object.fromEntries([...outcomes].sort()), findings: findings.length }, null, 1));
-for (const finding of findings) console.log(finding);
-process.exitCode = findings.length === 0 ? 0 : 1;
+tally.report();
