@@ -1,7 +1,15 @@
 import type { Assessment, Backend, Blocker, OpCall, Plan } from '../backend.ts';
 import { SsError } from '../errors.ts';
+import type { Decision } from '../registry/decision.ts';
 import { assess } from './assess.ts';
 import { describeCall } from './bind.ts';
+
+export interface EngineOptions {
+  /** Backends that may run what the first cannot, in order. */
+  readonly fallbacks?: readonly Backend[] | undefined;
+  /** How the backend was chosen. */
+  readonly decision?: Decision | undefined;
+}
 
 /** Who runs a call, and how. */
 export interface Route {
@@ -14,7 +22,7 @@ export interface Route {
  * Asks the engine's backend, then the ones its policy allows.
  * @throws SsError `op-unsupported` with every backend's blockers
  */
-export function route(call: OpCall, home: Backend, fallbacks: readonly Backend[]): Route {
+export function route(call: OpCall, home: Backend, { fallbacks = [], decision }: EngineOptions): Route {
   const refused: { backend: string; blockers: readonly Blocker[] }[] = [];
   for (const backend of [home, ...fallbacks]) {
     const assessment = backend === home ? assess(backend, call) : assessAway(backend, call);
@@ -31,7 +39,7 @@ export function route(call: OpCall, home: Backend, fallbacks: readonly Backend[]
       (fallbacks.length === 0
         ? "Allow another backend with select({ fallback: 'op' })."
         : 'Register a backend that has it.'),
-    details: { op: call.op, refused },
+    details: { op: call.op, refused, decision },
   });
 }
 

@@ -26,18 +26,12 @@ import { Tensor } from '../tensor.ts';
 import type { FloatTensor } from '../tensor.ts';
 import { specOf } from './bind.ts';
 import { Device } from './device.ts';
+import type { EngineOptions } from './dispatch.ts';
 import { Program } from './program.ts';
 import type { InputSpec, ProgramInputs } from './program.ts';
 import { Recording } from './recording.ts';
 import { Runner } from './runner.ts';
 import type { Outputs } from './runner.ts';
-
-export interface EngineOptions {
-  /** Backends that may run what the first cannot, in order. */
-  readonly fallbacks?: readonly Backend[] | undefined;
-  /** How the backend was chosen. */
-  readonly decision?: Decision | undefined;
-}
 
 /**
  * Everybody's view of a backend: validated ops in order, tensors with lifetimes, programs. A call throws
@@ -52,11 +46,11 @@ export class Engine implements AsyncDisposable, Disposable {
   readonly #runner: Runner;
   #disposing: Promise<void> | undefined;
 
-  constructor(backend: Backend, { fallbacks = [], decision }: EngineOptions = {}) {
+  constructor(backend: Backend, options: EngineOptions = {}) {
     this.#device = new Device(backend);
-    this.#fallbacks = fallbacks;
-    this.#runner = new Runner(this.#device, fallbacks);
-    this.decision = decision;
+    this.#fallbacks = options.fallbacks ?? [];
+    this.#runner = new Runner(this.#device, options);
+    this.decision = options.decision;
   }
 
   get id(): string {

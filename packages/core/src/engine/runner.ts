@@ -10,7 +10,7 @@ import { bind, describeCall, makeCall, sortArguments } from './bind.ts';
 import type { TensorArgs } from './bind.ts';
 import type { Device } from './device.ts';
 import { route } from './dispatch.ts';
-import type { Route } from './dispatch.ts';
+import type { EngineOptions, Route } from './dispatch.ts';
 import { runElsewhere } from './fallback.ts';
 import type { Footprint } from './queue.ts';
 import type { Recording } from './recording.ts';
@@ -23,9 +23,9 @@ export class Runner {
   readonly #device: Device;
   readonly #route: (call: OpCall) => Route;
 
-  constructor(device: Device, fallbacks: Parameters<typeof route>[2]) {
+  constructor(device: Device, options: EngineOptions) {
     this.#device = device;
-    this.#route = (call) => route(call, device.backend, fallbacks);
+    this.#route = (call) => route(call, device.backend, options);
   }
 
   /** The call that these arguments make, and who would run it. @throws SsError from the op's contract */

@@ -108,8 +108,10 @@ export class BackendRegistry {
       if (environment.log === 'trace') logTrace();
       const [chosen, ...fallbacks] = loaded;
       if (chosen === undefined) {
-        const { cause } = [...this.#entries.values()].find((entry) => entry.cause !== undefined) ?? {};
-        throw unavailable(decision, request, environment.backend, this.ids, cause);
+        const causes = [...this.#entries].flatMap(([id, { cause }]) =>
+          statuses.get(id) === 'blocked' && cause !== undefined ? [cause] : [],
+        );
+        throw unavailable(decision, request, environment.backend, this.ids, causes[0]);
       }
       return new this.#engine!.Engine(chosen, { fallbacks, decision });
     } catch (error) {
