@@ -1,4 +1,4 @@
-import { CallFailure, elementSpan, SsError, throwIfAborted, dtypes } from '@ss/core';
+import { CallFailure, elementSpan, isContiguous, SsError, throwIfAborted, dtypes } from '@ss/core';
 import type {
   Assessment,
   Backend,
@@ -16,8 +16,7 @@ import type { KernelTable } from './executor/command-list.ts';
 import { TRAPPED } from './executor/control.ts';
 import { encodeList } from './executor/encode.ts';
 import type { Step } from './executor/encode.ts';
-import { ListFailure } from './executor/executor.ts';
-import type { Executor } from './executor/executor.ts';
+import type { Executor, ListFailure } from './executor/executor.ts';
 import { HostHeap } from './memory/host-heap.ts';
 import type { LinearMemory } from './memory/linear-memory.ts';
 import type { Region } from './memory/region.ts';
@@ -57,7 +56,14 @@ export class WasmBackend implements Backend<Region> {
   }
 
   assess(call: OpCall): Assessment {
-    return tooLarge(call, this.#memory.maximum) ?? kernelOps[call.op]!.assess(call, this.#executor);
+    const large = tooLarge(call, this.#memory.maximum);
+    if (large) return large;
+    const assessment = kernelOps[call.op]!.assess(call, this.#executor);
+    if (!assessment.ok || !assessment.contiguous) return assessment;
+    // Ops name what their kernel wants dense; a plan names what the engine has to copy for that.
+    const scattered = ({ shape, strides }: TensorSpec): boolean => !isContiguous({ shape, strides });
+    const contiguous = assessment.contiguous.filter((name) => call.inputs[name] && scattered(call.inputs[name]));
+    return { ...assessment, contiguous };
   }
 
   packing(weight: TensorSpec): Packing | undefined {
@@ -203,15 +209,11 @@ export class WasmBackend implements Backend<Region> {
     callOf: readonly number[],
     release: () => void,
   ): void | Promise<void> {
-    const explain = (failure: unknown): never => {
-      if (!(failure instanceof ListFailure)) throw failure;
-      throw new CallFailure(callOf[failure.index]!, describe(failure, steps[failure.index]!));
-    };
-    try {
-      return this.#executor.execute(list, release)?.catch(explain);
-    } catch (failure) {
-      explain(failure);
-    }
+    return this.#executor.execute(list, {
+      release,
+      explain: (failure) =>
+        new CallFailure(callOf[failure.index]!, describe(failure, steps[failure.index]!)),
+    });
   }
 }
 

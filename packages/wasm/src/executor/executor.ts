@@ -1,5 +1,12 @@
 import type { SsError } from '@ss/core';
 
+/** What comes with a list. */
+export interface Errand {
+  /** Called once the list has run, or never will. */
+  release(): void;
+  explain(failure: ListFailure): Error;
+}
+
 /** Who runs command lists, in the order they are handed over. */
 export interface Executor {
   /** How many lists have been handed over. */
@@ -12,11 +19,10 @@ export interface Executor {
   /** Set when a thread has died: nothing can be executed any more. */
   readonly failure: SsError | undefined;
   /**
-   * Takes one list. Returns nothing when it has run, or a promise of that; `release` is called once it has, or
-   * never will.
-   * @throws ListFailure, or rejects with it
+   * Takes one list. Returns nothing when it has run, or a promise of that.
+   * @throws what `explain` makes of a failure, or rejects with it
    */
-  execute(list: number, release?: () => void): void | Promise<void>;
+  execute(list: number, errand: Errand): void | Promise<void>;
   dispose(): void | Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import type { SsError } from '@ss/core';
 import type { Crew } from './crew.ts';
-import type { Executor } from './executor.ts';
+import type { Errand, Executor } from './executor.ts';
 import { lastFailure } from './failure.ts';
 import { lead } from './team.ts';
 import type { Place } from './team.ts';
@@ -36,12 +36,12 @@ export class InlineExecutor implements Executor {
     return this.#count;
   }
 
-  execute(list: number, release?: () => void): void {
+  execute(list: number, { release, explain }: Errand): void {
     this.#count++;
     lead(this.#place, list);
-    release?.();
+    release();
     const failure = lastFailure(this.#place.control);
-    if (failure) throw failure;
+    if (failure) throw explain(failure);
   }
 
   dispose(): Promise<void> | undefined {

@@ -1,12 +1,11 @@
 import type { SsError } from '@ss/core';
 import { COMPLETED, ENQUEUED, POSTED, QUEUE, queueLength, queueWords, wake } from './control.ts';
 import type { Crew } from './crew.ts';
-import type { Executor } from './executor.ts';
+import type { Errand, Executor } from './executor.ts';
 import { failure } from './failure.ts';
 
-interface Pending {
+interface Pending extends Errand {
   readonly list: number;
-  readonly release: (() => void) | undefined;
   resolve(): void;
   reject(error: Error): void;
 }
@@ -35,18 +34,19 @@ export class WorkerExecutor implements Executor {
   }
 
   get completed(): number {
-    // The shared word has 32 bits; what it is ahead of the last look always fits.
-    return this.#settled + ((Atomics.load(this.#control, COMPLETED) - this.#settled) | 0);
+    // What has run is settled first: whoever sees the result must see a failure, too.
+    if (this.#ahead() > 0) this.#settle();
+    return this.#settled;
   }
 
   get failure(): SsError | undefined {
     return this.#crew.failure;
   }
 
-  execute(list: number, release?: () => void): Promise<void> {
+  execute(list: number, errand: Errand): Promise<void> {
     if (this.#pending.length === 0) this.#crew.hold();
     const done = new Promise<void>((resolve, reject) => {
-      this.#pending.push({ list, release, resolve, reject });
+      this.#pending.push({ list, ...errand, resolve, reject });
     });
     this.#fill();
     return done;
@@ -54,6 +54,11 @@ export class WorkerExecutor implements Executor {
 
   dispose(): Promise<void> {
     return this.#crew.dispose();
+  }
+
+  /** Lists that have run since the last look. The shared word has 32 bits; the difference always fits. */
+  #ahead(): number {
+    return (Atomics.load(this.#control, COMPLETED) - this.#settled) | 0;
   }
 
   #fill(): void {
@@ -73,19 +78,17 @@ export class WorkerExecutor implements Executor {
     const control = this.#control;
     // Before the look at what has run, so that whatever runs later sends another message.
     Atomics.store(control, POSTED, 0);
-    const done = this.#pending.splice(0, this.completed - this.#settled);
-    for (const { release, resolve, reject } of done) {
+    for (const { release, explain, resolve, reject } of this.#pending.splice(0, this.#ahead())) {
       const at = QUEUE + (++this.#settled % queueLength) * queueWords;
-      release?.();
       const failed = failure(control, control[at + 1]!, control[at + 2]!);
-      if (failed) reject(failed);
+      release();
+      if (failed) reject(explain(failed));
       else resolve();
     }
     const lost = this.#crew.failure;
     if (lost) {
       for (const { release, reject } of this.#pending.splice(0)) {
-        this.#settled++;
-        release?.();
+        release();
         reject(lost);
       }
       return;

@@ -1,19 +1,18 @@
 import type { OpCall } from '@ss/core';
 import { convBackwardArgs } from '../kernels/layout.generated.ts';
 import { code, fields, roundUp } from './argument.ts';
-import { fillZero } from './bytes.ts';
+import { zeroed } from './bytes.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
 import { partBytes, sumParts } from './parts.ts';
-import { unsupported } from './refusal.ts';
+import { narrowFloats, unsupported } from './refusal.ts';
 import { sequenceArguments, sequenceCount, sequenceFields } from './sequences.ts';
 
 /** Channels of a unit; `assembly/conv-backward.ts`. */
 const block = 8;
 
-const real = ['f32', 'f16', 'bf16'] as const;
-const any = ['f32', 'f16', 'bf16', 'f64'] as const;
 const index = ['i32'] as const;
-const dtypes = { '*': real, weight: any, bias: any, dweight: any, dbias: any, cuSeqlens: index, stateIndices: index };
+/** Gradients have their input's dtype, and f64 would promise more than sums in f32 can hold. */
+const dtypes = { '*': narrowFloats, cuSeqlens: index, stateIndices: index };
 
 interface Sizes {
   readonly B: number;
@@ -75,7 +74,7 @@ export const causalConv1dBackward: KernelOp = {
     };
     const pool = inputs['stateIndices'] && outputs['dinitialState'];
     return [
-      ...(pool ? [fillZero(pool.buffer.address, pool.buffer.byteLength)] : []),
+      ...(pool ? [zeroed(pool)] : []),
       main,
       sumParts(outputs['dweight']!, weights),
       ...(outputs['dbias'] ? [sumParts(outputs['dbias'], biases)] : []),

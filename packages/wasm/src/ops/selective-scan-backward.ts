@@ -2,24 +2,26 @@ import type { OpCall } from '@ss/core';
 import { scanBackwardArgs } from '../kernels/layout.generated.ts';
 import { code, fields, grouped, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
-import { fillZero } from './bytes.ts';
+import { zeroed } from './bytes.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
 import { mostSlices, partBytes, sumParts } from './parts.ts';
 import type { Parts } from './parts.ts';
-import { unsupported } from './refusal.ts';
+import { narrowFloats, unsupported } from './refusal.ts';
+import type { AllowedDTypes } from './refusal.ts';
 import { sequenceArguments, sequenceCount, sequenceFields } from './sequences.ts';
 
 /** Channels that the kernel works on together, and its tile of time steps; `assembly/scan-backward.ts`. */
 const block = 8;
 const tileSteps = 64;
 
-const real = ['f32', 'f16', 'bf16'] as const;
-const any = ['f32', 'f16', 'bf16', 'f64'] as const;
-const single = ['f32'] as const;
-const index = ['i32'] as const;
-const dtypes = {
-  '*': real, A: any, B: any, C: any, D: any, deltaBias: any, dA: any, dB: any, dC: any, dD: any, ddeltaBias: any,
-  initialState: single, dinitialState: single, dfinalState: single, cuSeqlens: index, stateIndices: index,
+/** Gradients have their input's dtype, and f64 would promise more than sums in f32 can hold. */
+const dtypes: AllowedDTypes = {
+  '*': narrowFloats,
+  initialState: ['f32'],
+  dinitialState: ['f32'],
+  dfinalState: ['f32'],
+  cuSeqlens: ['i32'],
+  stateIndices: ['i32'],
 };
 
 interface Sizes {
@@ -108,7 +110,7 @@ export const selectiveScanBackward: KernelOp = {
     };
     // Rows of a pool that no sequence uses have a gradient too: zero.
     const pool = inputs['stateIndices'] && outputs['dinitialState'];
-    const cleared = pool ? [fillZero(pool.buffer.address, pool.buffer.byteLength)] : [];
+    const cleared = pool ? [zeroed(pool)] : [];
     return [...cleared, main, ...[...placed].map(([name, part]) => sumParts(outputs[name]!, part))];
   },
 };
