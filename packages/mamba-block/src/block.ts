@@ -1,4 +1,4 @@
-import type { Engine, Tensor } from '@ss/core';
+import type { Engine, FloatTensor, Tensor } from '@ss/core';
 import type { MambaConfig } from './config.ts';
 import type { Layer } from './layer.ts';
 import { MambaMixer } from './mixer.ts';
@@ -21,12 +21,12 @@ export class MambaBlock implements Layer<MixerState> {
     this.mixer = new MambaMixer(engine, config, mixer);
   }
 
-  forward(x: Tensor, state?: MixerState): Tensor {
+  forward(x: Tensor, state?: MixerState): FloatTensor {
     using normed = this.#normalise(x);
     return this.mixer.forward(normed.y, { state, residual: x });
   }
 
-  step(x: Tensor, state: MixerState): Tensor {
+  step(x: Tensor, state: MixerState): FloatTensor {
     using normed = this.#normalise(x);
     return this.mixer.step(normed.y, { state, residual: x });
   }

@@ -1,4 +1,4 @@
-import type { Engine, Tensor } from '@ss/core';
+import type { Engine, FloatTensor, Tensor } from '@ss/core';
 import type { MambaConfig } from './config.ts';
 import type { MixerWeights } from './parameters.ts';
 import { createMixerState } from './state.ts';
@@ -38,7 +38,7 @@ export class MambaMixer implements Disposable {
       state,
       residual,
     }: { readonly state?: MixerState | undefined; readonly residual?: Tensor | undefined } = {},
-  ): Tensor {
+  ): FloatTensor {
     const { engine, weights } = this;
     using xz = engine.linear({ x: input, weight: weights.inProj, bias: weights.inProjBias });
     using x = this.#channels(xz, 0);
@@ -72,7 +72,7 @@ export class MambaMixer implements Disposable {
   step(
     input: Tensor,
     { state, residual }: { readonly state: MixerState; readonly residual?: Tensor | undefined },
-  ): Tensor {
+  ): FloatTensor {
     const { engine, weights } = this;
     using xz = engine.linear({ x: input, weight: weights.inProj, bias: weights.inProjBias });
     using x = this.#channels(xz, 0);
@@ -114,17 +114,17 @@ export class MambaMixer implements Disposable {
     this.dispose();
   }
 
-  #channels(xz: Tensor, half: 0 | 1): Tensor {
+  #channels(xz: FloatTensor, half: 0 | 1): FloatTensor {
     const { dInner } = this.config;
     return xz.slice(-1, half * dInner, (half + 1) * dInner);
   }
 
   /** What the input selects: the time step before bias and softplus (..., D), B and C (..., N). */
-  #select(u: Tensor): { delta: Tensor; B: Tensor; C: Tensor } & Disposable {
+  #select(u: Tensor): { delta: FloatTensor; B: FloatTensor; C: FloatTensor } & Disposable {
     const { engine, weights } = this;
     const { dtRank, dState, selectionNormEps } = this.config;
     using dbc = engine.linear({ x: u, weight: weights.xProj });
-    const part = (from: number, length: number): Tensor => {
+    const part = (from: number, length: number): FloatTensor => {
       const view = dbc.slice(-1, from, from + length);
       if (selectionNormEps === undefined) return view;
       using _ = view;

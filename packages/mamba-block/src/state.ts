@@ -6,9 +6,9 @@ import type { LayerState } from './layer.ts';
 /** State of a Mamba mixer. */
 export type MixerState = {
   /** (B, W - 1, D) f32: the last inputs of the convolution, oldest first */
-  readonly conv: Tensor;
+  readonly conv: Tensor<'f32'>;
   /** (B, D, N) f32, memory (B, N, D): channels contiguous */
-  readonly ssm: Tensor;
+  readonly ssm: Tensor<'f32'>;
 };
 
 /** The state before the first step: zeros. */

@@ -1,5 +1,5 @@
 import { tensor } from '@ss/core';
-import type { Engine, Tensor } from '@ss/core';
+import type { Engine, FloatTensor, Tensor } from '@ss/core';
 import type { Layer, LayerState } from '@ss/mamba-block';
 import { describe, expect, test } from 'vitest';
 import { MambaModel, randomModel } from './index.ts';
@@ -23,12 +23,12 @@ class Feedforward implements Layer {
     );
   }
 
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor): FloatTensor {
     using active = this.#engine.silu({ x });
     return this.#engine.linear({ x: active, weight: this.#weight, residual: x });
   }
 
-  step(x: Tensor): Tensor {
+  step(x: Tensor): FloatTensor {
     return this.forward(x);
   }
 
@@ -60,12 +60,12 @@ class Smooth implements Layer<{ past: Tensor }> {
     );
   }
 
-  forward(x: Tensor, state?: { past: Tensor }): Tensor {
+  forward(x: Tensor, state?: { past: Tensor }): FloatTensor {
     using mean = this.#engine.causalConv1d({ x, weight: this.#weight, state: state?.past });
     return this.#engine.add({ a: x, b: mean.y });
   }
 
-  step(x: Tensor, { past }: { past: Tensor }): Tensor {
+  step(x: Tensor, { past }: { past: Tensor }): FloatTensor {
     using mean = this.#engine.causalConv1dUpdate({ x, weight: this.#weight, state: past });
     return this.#engine.add({ a: x, b: mean });
   }

@@ -1,4 +1,4 @@
-import type { Decision, Engine, Tensor } from '@ss/core';
+import type { Decision, Engine, FloatTensor, Tensor } from '@ss/core';
 import { writeState } from '@ss/mamba-block';
 import type { Layer, LayerState } from '@ss/mamba-block';
 import { failure } from './errors.ts';
@@ -139,22 +139,22 @@ export class MambaModel implements Network, AsyncDisposable {
   }
 
   /** ids (...) i32 to (..., K) f32 */
-  embed(ids: Tensor): Tensor {
+  embed(ids: Tensor): FloatTensor {
     return this.engine.embedding({ ids, weight: this.parts.embedding });
   }
 
   /** The norm after the last layer, (..., K). */
-  norm(x: Tensor): Tensor {
+  norm(x: Tensor): FloatTensor {
     return this.engine.rmsNorm({ x, weight: this.parts.normWeight, eps: this.config.normEps }).y;
   }
 
   /** (..., K) to logits (..., rows); those from `config.vocabulary` on are padding. */
-  head(x: Tensor): Tensor {
+  head(x: Tensor): FloatTensor {
     return this.engine.linear({ x, weight: this.parts.headWeight ?? this.parts.embedding });
   }
 
   /** ids (B, L) i32 to logits (B, L, rows). States are read, and left as they are after the last step. */
-  forward(ids: Tensor, states?: readonly LayerState[]): Tensor {
+  forward(ids: Tensor, states?: readonly LayerState[]): FloatTensor {
     return this.engine.scope(() => this.head(this.norm(forwardLayers(this.layers, this.embed(ids), states))));
   }
 

@@ -1,4 +1,4 @@
-import type { Engine, Tensor } from '@ss/core';
+import type { Engine, FloatTensor, Tensor } from '@ss/core';
 import type { Layer, LayerState } from '@ss/mamba-block';
 import type { ModelConfig } from './model-config.ts';
 
@@ -9,11 +9,11 @@ export interface Network {
   readonly layers: readonly Layer[];
   readonly fingerprint: string;
   /** (...) i32 ids to (..., K) */
-  embed(ids: Tensor): Tensor;
+  embed(ids: Tensor): FloatTensor;
   /** The norm after the last layer. */
-  norm(x: Tensor): Tensor;
+  norm(x: Tensor): FloatTensor;
   /** (..., K) to logits (..., rows) */
-  head(x: Tensor): Tensor;
+  head(x: Tensor): FloatTensor;
   /** Ids of a text, or ids that were checked. */
   encode(prompt: Prompt): readonly number[];
 }
@@ -21,20 +21,28 @@ export interface Network {
 export type Prompt = string | readonly number[];
 
 /** (B, L, K) through every layer; `x` stays the caller's. */
-export function forwardLayers(layers: readonly Layer[], x: Tensor, states?: readonly LayerState[]): Tensor {
+export function forwardLayers(
+  layers: readonly Layer[],
+  x: FloatTensor,
+  states?: readonly LayerState[],
+): FloatTensor {
   return throughLayers(layers, x, (layer, input, i) => layer.forward(input, states?.[i]));
 }
 
 /** (B, K) through every layer, one step; `x` stays the caller's. */
-export function stepLayers(layers: readonly Layer[], x: Tensor, states: readonly LayerState[]): Tensor {
+export function stepLayers(
+  layers: readonly Layer[],
+  x: FloatTensor,
+  states: readonly LayerState[],
+): FloatTensor {
   return throughLayers(layers, x, (layer, input, i) => layer.step(input, states[i]!));
 }
 
 function throughLayers(
   layers: readonly Layer[],
-  x: Tensor,
-  run: (layer: Layer, input: Tensor, index: number) => Tensor,
-): Tensor {
+  x: FloatTensor,
+  run: (layer: Layer, input: FloatTensor, index: number) => FloatTensor,
+): FloatTensor {
   let current = x.alias();
   for (const [index, layer] of layers.entries()) {
     using input = current;

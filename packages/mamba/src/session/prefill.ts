@@ -1,5 +1,5 @@
 import { tensor, throwIfAborted } from '@ss/core';
-import type { InputSpec, Program, Tensor } from '@ss/core';
+import type { FloatTensor, InputSpec, Program, Tensor } from '@ss/core';
 import type { LayerState } from '@ss/mamba-block';
 import { pause } from '../generate/pause.ts';
 import { forwardLayers } from '../network.ts';
@@ -48,7 +48,7 @@ function recordChunk(
   network: Network,
   states: readonly LayerState[],
   chunk: number,
-): Program<{ ids: InputSpec }, Tensor> {
+): Program<{ ids: InputSpec }, FloatTensor> {
   return network.engine.record({ ids: { dtype: 'i32', shape: [1, chunk] } }, ({ ids }) =>
     hidden(network, states, ids),
   );
@@ -59,7 +59,7 @@ function runOnce(network: Network, states: readonly LayerState[], ids: Tensor): 
   return edge(x);
 }
 
-function hidden(network: Network, states: readonly LayerState[], ids: Tensor): Tensor {
+function hidden(network: Network, states: readonly LayerState[], ids: Tensor): FloatTensor {
   using x = network.embed(ids);
   return forwardLayers(network.layers, x, states);
 }
