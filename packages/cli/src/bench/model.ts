@@ -55,6 +55,7 @@ export async function benchDecode(
   work: Work,
 ): Promise<void> {
   await using model = await open(engine, setting, work.signal);
+  const weightBytes = engine.memory().liveBytes;
   const prompt = promptOf(model, setting.tokens);
   const check = await checkModel(model, setting, prompt, work.signal);
   requireAgreement(check, 'decode');
@@ -66,8 +67,9 @@ export async function benchDecode(
     if (before !== undefined) times.push(now - before);
     before = now;
   }
-  const amount = { tokens: 1, 'GB of weights': model.engine.memory().tensorBytes / 1e9 };
-  const rows = [{ what: engine.id, timing: summarize(times), work: amount }];
+  const amount = { tokens: 1, 'GB of weights': weightBytes / 1e9 };
+  const more = { 'memory / weights': (engine.memory().reservedBytes / weightBytes).toFixed(2) };
+  const rows = [{ what: engine.id, timing: summarize(times), work: amount, more }];
   await report(
     { bench: 'decode', engine, setting: { ...shown(model, setting), steps: setting.steps }, check, rows },
     work,
