@@ -1,6 +1,6 @@
 import { EmbeddingArgs } from './args';
-import { bytesOf, F32, loadScalar } from './dtype';
-import { PANEL, panelStep, placeOf } from './panel';
+import { bytesOf, F32, I8, loadScalar } from './dtype';
+import { PANEL, panelStep, placeOf, scaleOf } from './panel';
 import { loadRow, storeRow } from './rows';
 
 /*
@@ -23,19 +23,19 @@ export function embedding(args: usize, begin: u32, end: u32, scratch: usize): u3
     if (id >= a.V) return r + 1;
     const y = a.y + r * a.yR;
     const row = a.dtype == F32 ? y : scratch;
-    if (a.packed) loadPackedRow(row, a.weight, id, a.weightType, a.K);
+    if (a.packed) loadPackedRow(row, a.weight, id, a.weightType, a.V, a.K);
     else loadRow(row, a.weight + id * a.weightV, a.weightK, a.weightType, a.K);
     if (row != y) storeRow(y, size, a.dtype, row, a.K);
   }
   return 0;
 }
 
-/** Row `id` of a packed weight, widened exactly. */
-function loadPackedRow(to: usize, weight: usize, id: u32, dtype: u32, K: u32): void {
+/** Row `id` of a packed weight (V, K): widened exactly, i8 times its scale. */
+function loadPackedRow(to: usize, weight: usize, id: u32, dtype: u32, V: u32, K: u32): void {
   const step = panelStep(dtype);
-  const size: usize = dtype == F32 ? 4 : 2;
-  let from = weight + <usize>(id / PANEL) * K * step + placeOf(id % PANEL, dtype) * size;
+  const scale: f32 = dtype == I8 ? load<f32>(scaleOf(weight, V, K, id)) : 1;
+  let from = weight + <usize>(id / PANEL) * K * step + placeOf(id % PANEL, dtype) * bytesOf(dtype);
   for (const end = to + (<usize>K << 2); to < end; to += 4, from += step) {
-    store<f32>(to, dtype == F32 ? load<f32>(from) : <f32>loadScalar(from, dtype));
+    store<f32>(to, dtype == F32 ? load<f32>(from) : <f32>loadScalar(from, dtype) * scale);
   }
 }

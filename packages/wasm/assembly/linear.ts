@@ -1,6 +1,6 @@
 import { LinearArgs } from './args';
-import { F32 } from './dtype';
-import { gatherPanel, PANEL, panelStep, widenPanel } from './panel';
+import { F32, I8 } from './dtype';
+import { gatherPanel, I8_FACTOR, PANEL, panelStep, scaleOf, widenPanel } from './panel';
 import { loadRow, storeRow } from './rows';
 import { multiplyStreams, STREAMS } from './streams';
 import { multiplyTile, TILE_ROWS } from './tile';
@@ -82,13 +82,18 @@ function widePanel(to: usize, a: LinearArgs, panel: u32): usize {
   return to;
 }
 
-/** Bias, residual and the way home for a tile of outputs. `beside`: room for 8 biases and 8 residuals. */
+/** Scales, bias, residual and the way home for a tile of outputs. `beside`: room for 8 biases and 8 residuals. */
 function finish(a: LinearArgs, row: u32, rows: u32, m: u32, out: usize, beside: usize): void {
   const count = minimum(PANEL, a.M - m);
   const residuals = beside + PANEL * 4;
   if (a.bias) loadRow(beside, a.bias + m * a.biasM, a.biasM, a.biasType, count);
+  const scales = scaleOf(a.weight, a.M, a.K, m);
   for (let r: u32 = 0; r < rows; r++, out += PANEL * 4) {
     let low = v128.load(out), high = v128.load(out, 16);
+    if (a.packed && a.weightType == I8) {
+      low = f32x4.mul(f32x4.mul(low, f32x4.splat(1 / I8_FACTOR)), v128.load(scales));
+      high = f32x4.mul(f32x4.mul(high, f32x4.splat(1 / I8_FACTOR)), v128.load(scales, 16));
+    }
     if (a.bias) {
       low = f32x4.add(low, v128.load(beside));
       high = f32x4.add(high, v128.load(beside, 16));

@@ -1,5 +1,5 @@
 import { PackArgs } from './args';
-import { BF16, F32, loadScalar, narrowBf16, narrowF16 } from './dtype';
+import { BF16, F16, F32, I8, loadScalar, narrowBf16, narrowF16 } from './dtype';
 import { minimum } from './vector';
 
 /*
@@ -12,6 +12,10 @@ import { minimum } from './vector';
  * | wasm:f32x8    | f32                                             | ceil(M / 8) * 8 * K * 4 |
  * | wasm:bf16x8   | bf16                                            | ceil(M / 8) * 8 * K * 2 |
  * | wasm:f16x8    | f16; what is infinite or NaN must become f32x8  | ceil(M / 8) * 8 * K * 2 |
+ * | wasm:i8x8     | i8 in the places of 16 bits, f32 scales behind  | ceil(M / 8) * 8 * (K + 4) |
+ *
+ * In i8 panels weight = q * scale with |q| <= 127 and the scale of a row max|w| / 127; the scales [8] of all
+ * panels follow the last panel.
  */
 
 export const PANEL: u32 = 8;
@@ -20,8 +24,33 @@ export const PANEL: u32 = 8;
 // @ts-ignore: decorator
 @inline
 export function panelStep(dtype: u32): usize {
+  if (dtype == I8) return PANEL;
   return dtype == F32 ? PANEL * 4 : PANEL * 2;
 }
+
+/** Where the scale of output `m` of an i8 weight (M, K) is. */
+// @ts-ignore: decorator
+@inline
+export function scaleOf(packed: usize, M: u32, K: u32, m: u32): usize {
+  return packed + <usize>((M + PANEL - 1) / PANEL) * PANEL * K + (<usize>m << 2);
+}
+
+/** One k of a packed panel, as bits that {@link lowOutputs} and {@link highOutputs} take apart. */
+// @ts-ignore: decorator
+@inline
+export function loadStep(panel: usize, dtype: u32): v128 {
+  return dtype == I8 ? v128.load8x8_s(panel) : v128.load(panel);
+}
+
+/** The one after {@link loadStep}'s. */
+// @ts-ignore: decorator
+@inline
+export function nextStep(panel: usize, dtype: u32): v128 {
+  return dtype == I8 ? v128.load8x8_s(panel, 8) : v128.load(panel, 16);
+}
+
+/** What i8 outputs carry until their scale undoes it: they stay in the high halves of the lanes. */
+export const I8_FACTOR: f32 = 65536;
 
 /** Where output `m` of a panel is, in elements. */
 // @ts-ignore: decorator
@@ -41,44 +70,51 @@ function widenHigh(step: v128): v128 {
   return f32x4.mul(v128.and(i32x4.shr_s(step, 3), v128.load32_splat(widening)), v128.load32_splat(widening, 4));
 }
 
-/** Outputs 0..3 of one 16-bit step. */
+/** Outputs 0..3 of one step of a 16-bit or i8 panel. */
 // @ts-ignore: decorator
 @inline
-export function lowOutputs(step: v128, bf16: bool): v128 {
+export function lowOutputs(step: v128, dtype: u32): v128 {
   const high = i32x4.shl(step, 16);
-  return bf16 ? high : widenHigh(high);
+  if (dtype == I8) return f32x4.convert_i32x4_s(high);
+  return dtype == BF16 ? high : widenHigh(high);
 }
 
-/** Outputs 4..7 of one 16-bit step. */
+/** Outputs 4..7 of one step of a 16-bit or i8 panel. */
 // @ts-ignore: decorator
 @inline
-export function highOutputs(step: v128, bf16: bool): v128 {
+export function highOutputs(step: v128, dtype: u32): v128 {
   // A blend of 16-bit lanes with zero costs less than a mask.
-  if (bf16) return i8x16.shuffle(step, i64x2.splat(0), 16, 17, 2, 3, 20, 21, 6, 7, 24, 25, 10, 11, 28, 29, 14, 15);
-  return widenHigh(step);
+  if (dtype != BF16 && dtype != I8) return widenHigh(step);
+  const high = i8x16.shuffle(step, i64x2.splat(0), 16, 17, 2, 3, 20, 21, 6, 7, 24, 25, 10, 11, 28, 29, 14, 15);
+  return dtype == I8 ? f32x4.convert_i32x4_s(high) : high;
 }
 
-/** A packed 16-bit panel as f32 [k][8]. */
+/** A packed 16-bit or i8 panel as f32 [k][8]. */
 export function widenPanel(to: usize, panel: usize, dtype: u32, K: u32): void {
   if (dtype == BF16) widenBf16Panel(to, panel, K);
+  else if (dtype == I8) widenI8Panel(to, panel, K);
   else widenF16Panel(to, panel, K);
 }
 
 function widenBf16Panel(to: usize, panel: usize, K: u32): void {
-  widenSteps(to, panel, K, true);
+  widenSteps(to, panel, K, BF16);
+}
+
+function widenI8Panel(to: usize, panel: usize, K: u32): void {
+  widenSteps(to, panel, K, I8);
 }
 
 function widenF16Panel(to: usize, panel: usize, K: u32): void {
-  widenSteps(to, panel, K, false);
+  widenSteps(to, panel, K, F16);
 }
 
 // @ts-ignore: decorator
 @inline
-function widenSteps(to: usize, panel: usize, K: u32, bf16: bool): void {
-  for (let end = to + (<usize>K << 5); to < end; to += 32, panel += 16) {
-    const step = v128.load(panel);
-    v128.store(to, lowOutputs(step, bf16));
-    v128.store(to, highOutputs(step, bf16), 16);
+function widenSteps(to: usize, panel: usize, K: u32, dtype: u32): void {
+  for (let end = to + (<usize>K << 5); to < end; to += 32, panel += panelStep(dtype)) {
+    const step = loadStep(panel, dtype);
+    v128.store(to, lowOutputs(step, dtype));
+    v128.store(to, highOutputs(step, dtype), 16);
   }
 }
 
@@ -119,7 +155,7 @@ function gatherQuads(to: usize, row: usize, stride: isize, K: u32): void {
   }
 }
 
-/** What {@link pack} returns when a weight that is to be stored as f16 holds an infinity or NaN. */
+/** What {@link pack} returns when a weight that is to be stored as f16 or i8 holds an infinity or NaN. */
 export const PACK_NOT_FINITE: u32 = 2;
 
 /** One unit is a panel. Scratch: one panel in f32. */
@@ -132,15 +168,16 @@ export function pack(args: usize, begin: u32, end: u32, scratch: usize): u32 {
     const values = a.packedType == F32 ? to : scratch;
     gatherPanel(values, a.weight + m * a.weightM, a.weightM, a.weightK, a.weightType, minimum(PANEL, a.M - m), a.K);
     if (a.packedType == F32) continue;
-    if (a.packedType != BF16 && !isFinitePanel(values, a.K)) return PACK_NOT_FINITE;
-    narrowPanel(to, values, a.packedType == BF16, a.K);
+    if (a.packedType != BF16 && !isFinitePanel(values, a.K, a.packedType == I8 ? Infinity : 65520)) return PACK_NOT_FINITE;
+    if (a.packedType == I8) quantizePanel(to, scaleOf(a.packed, a.M, a.K, m), values, a.K);
+    else narrowPanel(to, values, a.packedType == BF16, a.K);
   }
   return 0;
 }
 
-function isFinitePanel(from: usize, K: u32): bool {
+function isFinitePanel(from: usize, K: u32, limit: f32): bool {
   for (const end = from + (<usize>K << 5); from < end; from += 16) {
-    if (!i32x4.all_true(f32x4.lt(f32x4.abs(v128.load(from)), f32x4.splat(65520)))) return false;
+    if (!i32x4.all_true(f32x4.lt(f32x4.abs(v128.load(from)), f32x4.splat(limit)))) return false;
   }
   return true;
 }
@@ -152,4 +189,31 @@ function narrowPanel(to: usize, from: usize, bf16: bool, K: u32): void {
     const highBits = bf16 ? narrowBf16(high) : narrowF16(high);
     v128.store(to, v128.or(lowBits, i32x4.shl(highBits, 16)));
   }
+}
+
+/** Two vectors of q = w / scale to nearest; a row of zeros has scale 0 and stays zeros. */
+function quantizePanel(to: usize, scales: usize, from: usize, K: u32): void {
+  const end = from + (<usize>K << 5);
+  let low = f32x4.splat(0), high = f32x4.splat(0);
+  for (let at = from; at < end; at += 32) {
+    low = f32x4.max(low, f32x4.abs(v128.load(at)));
+    high = f32x4.max(high, f32x4.abs(v128.load(at, 16)));
+  }
+  low = f32x4.div(low, f32x4.splat(127));
+  high = f32x4.div(high, f32x4.splat(127));
+  v128.store(scales, low);
+  v128.store(scales, high, 16);
+  for (; from < end; from += 32, to += PANEL) {
+    const lowBits = v128.and(quantize(v128.load(from), low), i32x4.splat(0xff));
+    const bits = v128.or(lowBits, i32x4.shl(quantize(v128.load(from, 16), high), 8));
+    v128.store64_lane(to, i8x16.swizzle(bits, i8x16(0, 1, 4, 5, 8, 9, 12, 13, 0, 0, 0, 0, 0, 0, 0, 0)), 0);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function quantize(w: v128, scale: v128): v128 {
+  // 0 / 0 becomes 0; only a subnormal scale, which is inexact, gives more than 127.
+  const q = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(w, scale)));
+  return i32x4.max_s(i32x4.min_s(q, i32x4.splat(127)), i32x4.splat(-127));
 }

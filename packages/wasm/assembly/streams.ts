@@ -1,5 +1,5 @@
-import { BF16, F32 } from './dtype';
-import { highOutputs, lowOutputs } from './panel';
+import { BF16, F16, F32, I8 } from './dtype';
+import { highOutputs, loadStep, lowOutputs, nextStep, panelStep } from './panel';
 import { madd } from './vector';
 
 /*
@@ -18,6 +18,7 @@ export function multiplyStreams(
 ): void {
   if (dtype == F32) f32Streams(out, x, p0, p1, p2, p3, K);
   else if (dtype == BF16) bf16Streams(out, x, p0, p1, p2, p3, K);
+  else if (dtype == I8) i8Streams(out, x, p0, p1, p2, p3, K);
   else f16Streams(out, x, p0, p1, p2, p3, K);
 }
 
@@ -40,61 +41,66 @@ function f32Streams(out: usize, x: usize, p0: usize, p1: usize, p2: usize, p3: u
 
 // Functions of their own, or Binaryen folds both loops into one that asks for the format at every step.
 function bf16Streams(out: usize, x: usize, p0: usize, p1: usize, p2: usize, p3: usize, K: u32): void {
-  narrowStreams(out, x, p0, p1, p2, p3, K, true);
+  narrowStreams(out, x, p0, p1, p2, p3, K, BF16);
+}
+
+function i8Streams(out: usize, x: usize, p0: usize, p1: usize, p2: usize, p3: usize, K: u32): void {
+  narrowStreams(out, x, p0, p1, p2, p3, K, I8);
 }
 
 function f16Streams(out: usize, x: usize, p0: usize, p1: usize, p2: usize, p3: usize, K: u32): void {
-  narrowStreams(out, x, p0, p1, p2, p3, K, false);
+  narrowStreams(out, x, p0, p1, p2, p3, K, F16);
 }
 
 // @ts-ignore: decorator
 @inline
-function narrowStreams(out: usize, x: usize, p0: usize, p1: usize, p2: usize, p3: usize, K: u32, bf16: bool): void {
+function narrowStreams(out: usize, x: usize, p0: usize, p1: usize, p2: usize, p3: usize, K: u32, dtype: u32): void {
+  const step = panelStep(dtype);
   const zero = f32x4.splat(0);
   let a0 = zero, a1 = zero, b0 = zero, b1 = zero, c0 = zero, c1 = zero, d0 = zero, d1 = zero;
   const last = x + (<usize>K << 2);
-  for (const end = last - 4; x < end; x += 8, p0 += 32, p1 += 32, p2 += 32, p3 += 32) {
+  for (const end = last - 4; x < end; x += 8, p0 += 2 * step, p1 += 2 * step, p2 += 2 * step, p3 += 2 * step) {
     const s = v128.load32_splat(x);
-    const w0 = v128.load(p0);
-    a0 = madd(s, lowOutputs(w0, bf16), a0);
-    a1 = madd(s, highOutputs(w0, bf16), a1);
-    const w1 = v128.load(p1);
-    b0 = madd(s, lowOutputs(w1, bf16), b0);
-    b1 = madd(s, highOutputs(w1, bf16), b1);
-    const w2 = v128.load(p2);
-    c0 = madd(s, lowOutputs(w2, bf16), c0);
-    c1 = madd(s, highOutputs(w2, bf16), c1);
-    const w3 = v128.load(p3);
-    d0 = madd(s, lowOutputs(w3, bf16), d0);
-    d1 = madd(s, highOutputs(w3, bf16), d1);
+    const w0 = loadStep(p0, dtype);
+    a0 = madd(s, lowOutputs(w0, dtype), a0);
+    a1 = madd(s, highOutputs(w0, dtype), a1);
+    const w1 = loadStep(p1, dtype);
+    b0 = madd(s, lowOutputs(w1, dtype), b0);
+    b1 = madd(s, highOutputs(w1, dtype), b1);
+    const w2 = loadStep(p2, dtype);
+    c0 = madd(s, lowOutputs(w2, dtype), c0);
+    c1 = madd(s, highOutputs(w2, dtype), c1);
+    const w3 = loadStep(p3, dtype);
+    d0 = madd(s, lowOutputs(w3, dtype), d0);
+    d1 = madd(s, highOutputs(w3, dtype), d1);
     const t = v128.load32_splat(x, 4);
-    const v0 = v128.load(p0, 16);
-    a0 = madd(t, lowOutputs(v0, bf16), a0);
-    a1 = madd(t, highOutputs(v0, bf16), a1);
-    const v1 = v128.load(p1, 16);
-    b0 = madd(t, lowOutputs(v1, bf16), b0);
-    b1 = madd(t, highOutputs(v1, bf16), b1);
-    const v2 = v128.load(p2, 16);
-    c0 = madd(t, lowOutputs(v2, bf16), c0);
-    c1 = madd(t, highOutputs(v2, bf16), c1);
-    const v3 = v128.load(p3, 16);
-    d0 = madd(t, lowOutputs(v3, bf16), d0);
-    d1 = madd(t, highOutputs(v3, bf16), d1);
+    const v0 = nextStep(p0, dtype);
+    a0 = madd(t, lowOutputs(v0, dtype), a0);
+    a1 = madd(t, highOutputs(v0, dtype), a1);
+    const v1 = nextStep(p1, dtype);
+    b0 = madd(t, lowOutputs(v1, dtype), b0);
+    b1 = madd(t, highOutputs(v1, dtype), b1);
+    const v2 = nextStep(p2, dtype);
+    c0 = madd(t, lowOutputs(v2, dtype), c0);
+    c1 = madd(t, highOutputs(v2, dtype), c1);
+    const v3 = nextStep(p3, dtype);
+    d0 = madd(t, lowOutputs(v3, dtype), d0);
+    d1 = madd(t, highOutputs(v3, dtype), d1);
   }
   if (x < last) {
     const s = v128.load32_splat(x);
-    const w0 = v128.load(p0);
-    a0 = madd(s, lowOutputs(w0, bf16), a0);
-    a1 = madd(s, highOutputs(w0, bf16), a1);
-    const w1 = v128.load(p1);
-    b0 = madd(s, lowOutputs(w1, bf16), b0);
-    b1 = madd(s, highOutputs(w1, bf16), b1);
-    const w2 = v128.load(p2);
-    c0 = madd(s, lowOutputs(w2, bf16), c0);
-    c1 = madd(s, highOutputs(w2, bf16), c1);
-    const w3 = v128.load(p3);
-    d0 = madd(s, lowOutputs(w3, bf16), d0);
-    d1 = madd(s, highOutputs(w3, bf16), d1);
+    const w0 = loadStep(p0, dtype);
+    a0 = madd(s, lowOutputs(w0, dtype), a0);
+    a1 = madd(s, highOutputs(w0, dtype), a1);
+    const w1 = loadStep(p1, dtype);
+    b0 = madd(s, lowOutputs(w1, dtype), b0);
+    b1 = madd(s, highOutputs(w1, dtype), b1);
+    const w2 = loadStep(p2, dtype);
+    c0 = madd(s, lowOutputs(w2, dtype), c0);
+    c1 = madd(s, highOutputs(w2, dtype), c1);
+    const w3 = loadStep(p3, dtype);
+    d0 = madd(s, lowOutputs(w3, dtype), d0);
+    d1 = madd(s, highOutputs(w3, dtype), d1);
   }
   storeStreams(out, a0, a1, b0, b1, c0, c1, d0, d1);
 }

@@ -1,5 +1,5 @@
-import { BF16, F16, F32 } from './dtype';
-import { highOutputs, lowOutputs, panelStep } from './panel';
+import { BF16, F16, F32, I8 } from './dtype';
+import { highOutputs, loadStep, lowOutputs, panelStep } from './panel';
 import { madd } from './vector';
 
 /*
@@ -15,6 +15,7 @@ export const TILE_ROWS: u32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 /** out [rows][8] = x [k][rows] times a panel [k][8]. Every output is one chain of multiply-adds over k. */
 export function multiplyTile(out: usize, x: usize, panel: usize, dtype: u32, K: u32, rows: u32): void {
   if (dtype == BF16) multiplyBf16(out, x, panel, K, rows);
+  else if (dtype == I8) multiplyI8(out, x, panel, K, rows);
   else if (dtype == F16) multiplyF16(out, x, panel, K, rows);
   else multiplyF32(out, x, panel, K, rows);
 }
@@ -30,6 +31,10 @@ function multiplyBf16(out: usize, x: usize, panel: usize, K: u32, rows: u32): vo
 
 function multiplyF16(out: usize, x: usize, panel: usize, K: u32, rows: u32): void {
   multiplyRows(out, x, panel, K, rows, F16);
+}
+
+function multiplyI8(out: usize, x: usize, panel: usize, K: u32, rows: u32): void {
+  multiplyRows(out, x, panel, K, rows, I8);
 }
 
 /** Every row count once: two equal branches would be folded in the same way, over the number of rows. */
@@ -53,12 +58,12 @@ function tile(out: usize, x: usize, panel: usize, K: u32, rows: u32, dtype: u32)
   let a0 = zero, a1 = zero, b0 = zero, b1 = zero, c0 = zero, c1 = zero;
   let d0 = zero, d1 = zero, e0 = zero, e1 = zero, f0 = zero, f1 = zero;
   for (const end = panel + K * step; panel < end; panel += step, x += rows << 2) {
-    let w0 = v128.load(panel), w1: v128;
+    let w0 = loadStep(panel, dtype), w1: v128;
     if (dtype == F32) {
       w1 = v128.load(panel, 16);
     } else {
-      w1 = highOutputs(w0, dtype == BF16);
-      w0 = lowOutputs(w0, dtype == BF16);
+      w1 = highOutputs(w0, dtype);
+      w0 = lowOutputs(w0, dtype);
     }
     const xa = v128.load32_splat(x);
     a0 = madd(xa, w0, a0);

@@ -13,6 +13,35 @@ import { generator } from './random.ts';
 export const types = { f32: 0, f16: 1, bf16: 2 } as const;
 export type FloatType = keyof typeof types;
 
+/** What a weight may be packed as, by its code. */
+export const weightTypes = { ...types, i8: 7 } as const;
+export type WeightType = keyof typeof weightTypes;
+
+/** Bytes of a packed weight (M, K); `assembly/panel.ts`. */
+export function packedBytes(type: WeightType, M: number, K: number): number {
+  return Math.ceil(M / PANEL) * PANEL * (type === 'i8' ? K + 4 : K * bytesOf(type));
+}
+
+/** A weight (M, K) as i8 panels hold it: q * scale, in float64. */
+export function quantized(values: ArrayLike<number>, M: number, K: number, at: (m: number, k: number) => number): Float64Array {
+  const result = new Float64Array(values.length);
+  for (let m = 0; m < M; m++) {
+    let largest = 0;
+    for (let k = 0; k < K; k++) largest = Math.max(largest, Math.abs(values[at(m, k)]!));
+    const scale = Math.fround(largest / 127);
+    for (let k = 0; k < K; k++) {
+      const q = scale === 0 ? 0 : toNearestEven(Math.fround(values[at(m, k)]! / scale));
+      result[at(m, k)] = q * scale;
+    }
+  }
+  return result;
+}
+
+function toNearestEven(x: number): number {
+  const floor = Math.floor(x);
+  return x - floor > 0.5 || (x - floor === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+}
+
 export function bytesOf(type: FloatType): number {
   return type === 'f32' ? 4 : 2;
 }
@@ -34,9 +63,9 @@ export async function checkLinear(variant: Variant): Promise<number> {
     { R: 6, K: 385, M: 31 }, { R: 7, K: 769, M: 24 }, { R: 13, K: 40, M: 65 }, { R: 31, K: 11, M: 3 }, { R: 3, K: 3100, M: 10 },
   ];
   for (const shape of shapes) {
-    for (const weightType of Object.keys(types) as FloatType[]) {
+    for (const weightType of Object.keys(weightTypes) as WeightType[]) {
       for (const dtype of Object.keys(types) as FloatType[]) {
-        for (const packed of [true, false]) {
+        for (const packed of weightType === 'i8' ? [true] : [true, false]) {
           for (const plain of [true, false]) {
             await checkCase(variant, shape, weightType, dtype, packed, plain);
             cases++;
@@ -69,8 +98,8 @@ async function checkPatterns(variant: Variant, type: 'f16' | 'bf16', R: number, 
     return at;
   };
   const weight = put(patterns);
-  const pack = (from: number, count: number, to: number): (() => void) => host.call('pack', packArgs, {
-    M: count, K: 1, weight: from, weightM: 2, weightK: 2, weightType: types[type], packed: to, packedType: types[type],
+  const pack = (from: number, count: number, to: number, packedType: number = types[type]): (() => void) => host.call('pack', packArgs, {
+    M: count, K: 1, weight: from, weightM: 2, weightK: 2, weightType: types[type], packed: to, packedType,
   }, Math.ceil(count / PANEL), PANEL * 4);
   const panel = host.alloc(panels * PANEL * 2);
   if (packed) pack(weight, M, panel)();
@@ -87,8 +116,8 @@ async function checkPatterns(variant: Variant, type: 'f16' | 'bf16', R: number, 
     if (value !== right && !(Number.isNaN(value) && Number.isNaN(right))) throw new Error(`${label}: ${value} for ${right}`);
   }
   if (type === 'bf16') return;
-  for (const bits of [0x7c00, 0xfc00, 0x7e00]) {
-    const run = pack(put(Uint16Array.of(0, bits)), 2, panel);
+  for (const bits of [0x7c00, 0xfc00, 0x7e00]) for (const packedType of [types.f16, weightTypes.i8]) {
+    const run = pack(put(Uint16Array.of(0, bits)), 2, panel, packedType);
     const message = failure(run);
     if (!message.endsWith(`failed with ${PACK_NOT_FINITE}`)) throw new Error(`${label}: packing ${bits} gave "${message}"`);
   }
@@ -105,7 +134,7 @@ function failure(run: () => void): string {
 
 /** `plain`: dense rows and nothing added. Otherwise strides of every kind, bias and residual. */
 async function checkCase(
-  variant: Variant, { R, K, M }: Shape, weightType: FloatType, dtype: FloatType, packed: boolean, plain: boolean,
+  variant: Variant, { R, K, M }: Shape, weightType: WeightType, dtype: FloatType, packed: boolean, plain: boolean,
 ): Promise<void> {
   const label = `linear ${variant} ${R}x${K}x${M} ${weightType}${packed ? ' packed' : ''} ${dtype}${plain ? '' : ' strided'}`;
   const host = await BenchHost.open(variant);
@@ -113,24 +142,28 @@ async function checkCase(
   const linear = new WebAssembly.Instance(module, { env: { memory: host.memory } }).exports['linear'] as Linear;
   const random = generator(R * 7 + K * 3 + M);
   const normal = (): number => random() + random() - 1;
-  const [size, weightSize] = [bytesOf(dtype), bytesOf(weightType)];
+  const stored = weightType === 'i8' ? 'f32' : weightType;
+  const [size, weightSize] = [bytesOf(dtype), bytesOf(stored)];
 
   // x (R, K) with every second column, rows backwards; weight (M, K) stored as its transpose.
   const [xStep, xRow] = plain ? [1, K] : [2, 2 * K + 1];
   const x = fill(host, dtype, R * xRow, normal);
   const [xR, xK, xFirst] = plain ? [xRow, 1, 0] : [-xRow, xStep, (R - 1) * xRow];
-  const weight = fill(host, weightType, M * K, normal);
+  // The third row of a weight is zeros: nothing to scale by.
   const [wM, wK] = plain ? [K, 1] : [1, M];
+  let element = 0;
+  const weight = fill(host, stored, M * K, () => ((plain ? Math.floor(element++ / K) : element++ % M) === 2 ? 0 : normal()));
+  const weightValues = weightType === 'i8' ? quantized(weight.values, M, K, (m, k) => m * wM + k * wK) : weight.values;
   const bias = fill(host, 'f32', 2 * M, normal);
   const residual = fill(host, dtype, R * M, normal);
 
   let weights = weight.at;
   const panels = Math.ceil(M / PANEL);
   if (packed) {
-    weights = host.alloc(panels * PANEL * K * weightSize);
+    weights = host.alloc(packedBytes(weightType, M, K));
     host.call('pack', packArgs, {
-      M, K, weight: weight.at, weightM: wM * weightSize, weightK: wK * weightSize, weightType: types[weightType],
-      packed: weights, packedType: types[weightType],
+      M, K, weight: weight.at, weightM: wM * weightSize, weightK: wK * weightSize, weightType: types[stored],
+      packed: weights, packedType: weightTypes[weightType],
     }, panels, K * PANEL * 4)();
   }
 
@@ -142,7 +175,7 @@ async function checkCase(
     new Uint8Array(host.memory.buffer, y, bytes).fill(guard);
     const words = argWords(linearArgs, {
       R: rows, K, M, rowBlock, dtype: types[dtype], x: x.at + (xFirst + first * xR) * size, xR: xR * size, xK: xK * size,
-      weightType: types[weightType], packed: packed ? 1 : 0, weight: weights, weightM: wM * weightSize, weightK: wK * weightSize,
+      weightType: weightTypes[weightType], packed: packed ? 1 : 0, weight: weights, weightM: wM * weightSize, weightK: wK * weightSize,
       bias: plain ? 0 : bias.at, biasM: 8, biasType: 0,
       residual: plain ? 0 : residual.at + first * size, residualR: size, residualM: R * size, y, yR: yRow * size,
     });
@@ -166,7 +199,7 @@ async function checkCase(
   for (let r = 0; r < R; r++) {
     const expected = Array.from({ length: M }, (_, m) => {
       let sum = plain ? 0 : bias.values[2 * m]! + residual.values[m * R + r]!;
-      for (let k = 0; k < K; k++) sum += x.values[xFirst + r * xR + k * xK]! * weight.values[m * wM + k * wK]!;
+      for (let k = 0; k < K; k++) sum += x.values[xFirst + r * xR + k * xK]! * weightValues[m * wM + k * wK]!;
       return sum;
     });
     const rounding = { f32: 2 ** -23, f16: 2 ** -11, bf16: 2 ** -8 }[dtype];
