@@ -7,7 +7,7 @@ import { runTool } from '../helpers/run-tool.ts';
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
 /** Examples with the output that the README shows right below them. */
-const shown = [...readme.matchAll(/^```ts\n(.*?)^```\n\n```text\n(.*?)\n```$/gms)].map(
+const shown = [...readme.matchAll(/^```ts\n((?:(?!```).*\n)*)```\n\n```text\n((?:(?!```).*\n)*)```$/gm)].map(
   ({ 1: code = '', 2: output = '' }, i) => ({ nth: i + 1, code, output }),
 );
 
