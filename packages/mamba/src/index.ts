@@ -1,7 +1,7 @@
 export type { EngineChoice } from './choose-engine.ts';
 export { mambaErrors } from './errors.ts';
 export type { MambaErrorCode } from './errors.ts';
-export { Generation } from './generate/generation.ts';
+export type { Generation } from './generate/generation.ts';
 export type { Piece } from './generate/generation.ts';
 export type { GenerateOptions } from './generate/options.ts';
 export type { GenerationSummary, StopReason } from './generate/summary.ts';
@@ -14,7 +14,7 @@ export type { Network, Prompt } from './network.ts';
 export type { LoadProgress } from './progress.ts';
 export { randomModel } from './random-model.ts';
 export type { RandomModelConfig, RandomModelOptions } from './random-model.ts';
-export { Session } from './session/session.ts';
+export type { Session } from './session/session.ts';
 export type { AdvanceOptions } from './session/session.ts';
 export type { ModelSource } from './source/open-source.ts';
 export { TextStream } from './tokenizer/text-stream.ts';

@@ -6,6 +6,7 @@ import { engineOf, registrationOf } from '../test/engine-of.ts';
 import { failureOf } from '../test/failure.ts';
 import { blobs, json, renamed, tinyConfig, tinyFiles, tinyTensors } from '../test/tiny-checkpoint.ts';
 import type { Files, Tensors } from '../test/tiny-checkpoint.ts';
+import { torchArchive } from '../test/torch-archive.ts';
 import { loadModel } from './load-model.ts';
 import type { LoadModelOptions } from './load-model.ts';
 import type { MambaModel } from './model.ts';
@@ -65,6 +66,20 @@ describe('where weights are found', () => {
   test('in the only safetensors file, whatever its name', async () => {
     const { 'model.safetensors': weights, ...rest } = tinyFiles();
     expect(await logitsOf({ 'consolidated.safetensors': weights!, ...rest })).toEqual(
+      await logitsOf(tinyFiles()),
+    );
+  });
+
+  test('in a file of torch.save, where the head is the embedding once more', async () => {
+    const original = renamed(tensors, hfToOriginal);
+    const tied = { ...original, 'lm_head.weight': original['backbone.embedding.weight']! };
+    const { 'model.safetensors': _, ...rest } = tinyFiles();
+    const files = { 'pytorch_model.bin': torchArchive(tied), ...rest };
+    expect(await logitsOf(files)).toEqual(await logitsOf(tinyFiles()));
+    await using model = await load(files);
+    expect(model.config.tied).toBe(true);
+    // Safetensors come first when both are there.
+    expect(await logitsOf({ ...files, 'pytorch_model.bin': json('junk'), ...tinyFiles() })).toEqual(
       await logitsOf(tinyFiles()),
     );
   });
@@ -273,6 +288,42 @@ describe('the head', () => {
   });
 });
 
+describe('the tokenizer', () => {
+  const tokenizer = (letters: string): Uint8Array =>
+    json({
+      model: {
+        type: 'BPE',
+        vocab: Object.fromEntries([...letters].map((letter, id) => [letter, id])),
+        merges: [],
+      },
+    });
+
+  test('bounds what is drawn: rows after its last id are padding', async () => {
+    await using model = await load({ ...tinyFiles(), 'tokenizer.json': tokenizer('abcdef') });
+    expect(model.config).toMatchObject({ rows: 24, vocabulary: 6 });
+    expect(model.warnings).toEqual([]);
+    const text = await model
+      .generate('abc', { maxTokens: 30, temperature: 3, topP: 1, seed: 1, stopIds: [] })
+      .text();
+    expect(text).toMatch(/^[a-f ]+$/);
+    expect(() => model.encode([6])).toThrow(expect.objectContaining({ code: 'token-invalid' }));
+  });
+
+  test('may not be larger than the embedding without a warning', async () => {
+    const letters = Array.from({ length: 30 }, (_, i) => String.fromCodePoint(97 + i)).join('');
+    await using model = await load({ ...tinyFiles(), 'tokenizer.json': tokenizer(letters) });
+    expect(model.warnings.map(({ code }) => code)).toEqual(['tokenizer-larger']);
+    expect(model.encode('a')).toEqual([0]);
+    expect(() => model.encode(letters.at(-1)!)).toThrow(expect.objectContaining({ code: 'token-invalid' }));
+  });
+
+  test.for(['{', '[]', '{}', '{"model": {"vocab": {"a": -1}}}'])('%s is refused', async (text) => {
+    expect(await failureOf(load({ ...tinyFiles(), 'tokenizer.json': json(text) }))).toMatchObject({
+      code: 'tokenizer-invalid',
+    });
+  });
+});
+
 describe('dtypes', () => {
   test.for(['bf16', 'f16', 'f64'] as const)('%s is read; what needs it stays f32', async (dtype) => {
     await using model = await load(tinyFiles(tinyTensors({ dtype })));
@@ -371,6 +422,15 @@ describe('when loading fails', () => {
         loadModel(blobs({ 'model.safetensors': whole!.subarray(0, length), ...rest }), { engine }),
       );
       expect(error).toMatchObject({ code: 'checkpoint-truncated' });
+      nothingIsLeft();
+    }
+  });
+
+  test('at any length of a truncated file of torch.save, nothing is left', async () => {
+    const whole = torchArchive(tinyTensors());
+    for (let length = 0; length < whole.length; length += Math.ceil(whole.length / 20)) {
+      const files = blobs({ 'pytorch_model.bin': whole.subarray(0, length) });
+      expect(await failureOf(loadModel(files, { engine }))).toMatchObject({ code: 'checkpoint-truncated' });
       nothingIsLeft();
     }
   });
