@@ -137,9 +137,8 @@ export class WasmBackend implements Backend<Region> {
     }
     const staged = this.#heap.alloc(bytes.byteLength);
     this.#memory.bytes.set(bytes, staged);
-    this.#enqueue(region, copyBytes(to, staged, bytes.byteLength), () => this.#heap.free(staged))?.catch(
-      reportedByOthers,
-    );
+    const release = (): void => this.#heap.free(staged);
+    this.#enqueue(region, copyBytes(to, staged, bytes.byteLength), { release })?.catch(reportedByOthers);
   }
 
   read(region: Region, byteOffset: number, byteLength: number): Uint8Array | Promise<Uint8Array> {
@@ -148,10 +147,11 @@ export class WasmBackend implements Backend<Region> {
     if (this.#hasRun(region.lastUse)) return this.#memory.bytes.slice(from, from + byteLength);
     const staged = this.#heap.alloc(byteLength);
     let bytes: Uint8Array | undefined;
-    const done = this.#enqueue(region, copyBytes(staged, from, byteLength), () => {
+    const release = (): void => {
       bytes = this.#memory.bytes.slice(staged, staged + byteLength);
       this.#heap.free(staged);
-    });
+    };
+    const done = this.#enqueue(region, copyBytes(staged, from, byteLength), { release, awaited: true });
     return Promise.resolve(done).then(() => bytes!);
   }
 
@@ -188,14 +188,18 @@ export class WasmBackend implements Backend<Region> {
     return { steps, callOf };
   }
 
-  #encode(steps: readonly Step[]): number {
-    return encodeList(steps, this.#memory, this.#heap, this.#kernels, this.#executor.threads);
+  #encode(steps: readonly Step[], awaited = false): number {
+    return encodeList(steps, this.#memory, this.#heap, this.#kernels, this.#executor.threads, awaited);
   }
 
   /** One built-in step, in order with everything else. */
-  #enqueue(region: Region, work: Work, release?: () => void): void | Promise<void> {
+  #enqueue(
+    region: Region,
+    work: Work,
+    { release, awaited = false }: { readonly release?: () => void; readonly awaited?: boolean } = {},
+  ): void | Promise<void> {
     const steps = [{ work, scratch: 0 }];
-    const list = this.#encode(steps);
+    const list = this.#encode(steps, awaited);
     touch([region], this.#executor.enqueued + 1);
     return this.#execute(list, steps, [0], () => {
       release?.();

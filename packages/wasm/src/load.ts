@@ -50,7 +50,7 @@ async function open(options: WasmOptions, manner: Manner, signal: AbortSignal | 
   const executor: Executor =
     crew && mode === 'worker'
       ? new WorkerExecutor(crew, control, threads)
-      : new InlineExecutor({ ...shared, thread: 0, table }, crew);
+      : new InlineExecutor({ ...shared, thread: 0, table, words: memory.words }, crew);
   const facts = { simd: relaxed ? 'relaxed' : 'baseline', mode, threads, ...(limit !== undefined && { limit }) };
   return new WasmBackend({ kind: 'cpu', name: 'WebAssembly', facts }, memory, executor, table);
 }

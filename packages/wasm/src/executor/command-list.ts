@@ -7,9 +7,11 @@
 export const COUNT = 0;
 /** of those up to the last one that is shared among the threads (helpers read no further), */
 export const SHARED_COUNT = 1;
-/** and the pages of memory that had been grown when the list was made. */
+/** the pages of memory that had been grown when the list was made. */
 export const PAGES = 2;
-export const listHeader = 3;
+/** 1: somebody waits for this very list, whatever comes after it. */
+export const AWAITED = 3;
+export const listHeader = 4;
 
 /** Words of one command. */
 export const KERNEL = 0;

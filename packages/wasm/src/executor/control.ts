@@ -1,6 +1,6 @@
 /*
- * The words that the threads of one backend share, beside the linear memory. Each waited-for word has the
- * number of threads asleep on it right behind, and a cache line to itself.
+ * The words that the threads of one backend share, beside the linear memory. Each waited-for word has a cache
+ * line to itself, and right behind it a flag that somebody sleeps on it.
  */
 
 /** Grows by one when a command list is ready for the helpers. */
@@ -41,12 +41,14 @@ export function waitWhile(control: Int32Array, index: number, value: number): vo
       pause();
     }
   } while (performance.now() < end);
-  Atomics.add(control, index + 1, 1);
-  while (Atomics.load(control, index) === value) Atomics.wait(control, index, value);
-  Atomics.sub(control, index + 1, 1);
+  while (Atomics.load(control, index) === value) {
+    // Set before the last look at the word, which is Atomics.wait's own: whoever changes the word later sees it.
+    Atomics.store(control, index + 1, 1);
+    Atomics.wait(control, index, value);
+  }
 }
 
-/** Wakes who sleeps on a word that was just changed. */
+/** Wakes who sleeps on a word that was just changed; costs a system call only then. */
 export function wake(control: Int32Array, index: number): void {
-  if (Atomics.load(control, index + 1) > 0) Atomics.notify(control, index);
+  if (Atomics.exchange(control, index + 1, 0) !== 0) Atomics.notify(control, index);
 }

@@ -21,6 +21,7 @@ export function encodeList(
   heap: HostHeap,
   kernelNumber: ReadonlyMap<string, number>,
   threads: number,
+  awaited: boolean,
 ): number {
   const blocks = steps.map(({ work }) => argWords(work.layout, work.values));
   const commandsEnd = listHeader + steps.length * commandWords;
@@ -39,6 +40,6 @@ export function encodeList(
     command += commandWords;
     args += blocks[index]!.length;
   }
-  words.set([steps.length, sharedCount, memory.reservedBytes / pageBytes], start);
+  words.set([steps.length, sharedCount, memory.reservedBytes / pageBytes, awaited ? 1 : 0], start);
   return list;
 }

@@ -2,6 +2,8 @@ import { ALL_THREADS, ARGS, commandWords, COUNT, KERNEL, listHeader, PAGES, SCRA
 import type { KernelTable } from './command-list.ts';
 import { ARRIVED, FAILED, GENERATION, LIST, MESSAGE, messageLength, PHASE, STATUS, TRAPPED, waitWhile, wake } from './control.ts';
 
+const pageWords = 65536 / 4;
+
 /** One thread's place among those that run a command list together. Thread 0 leads. */
 export interface Place {
   readonly thread: number;
@@ -9,20 +11,22 @@ export interface Place {
   readonly control: Int32Array;
   readonly memory: WebAssembly.Memory;
   readonly table: KernelTable;
+  /** The memory as it was when it was last looked at. */
+  words: Int32Array;
 }
 
 /** Runs one list to its end, on all threads if it says so. What failed is in the control words. */
 export function lead(place: Place, list: number): void {
   const { control, threads } = place;
-  const header = headerOf(place, list);
+  const words = wordsOf(place, list);
   Atomics.store(control, FAILED, 0);
   Atomics.store(control, STATUS, 0);
-  if (threads > 1 && header[SHARED_COUNT]! > 0) {
+  if (threads > 1 && words[list / 4 + SHARED_COUNT]! > 0) {
     Atomics.store(control, LIST, list);
     Atomics.add(control, GENERATION, 1);
     wake(control, GENERATION);
   }
-  walk(place, list, header[COUNT]!);
+  walk(place, list, words[list / 4 + COUNT]!);
 }
 
 /** A helper's life: its share of every list. */
@@ -31,16 +35,23 @@ export function follow(place: Place): never {
   for (let generation = 0; ; generation = (generation + 1) | 0) {
     waitWhile(control, GENERATION, generation);
     const list = Atomics.load(control, LIST) >>> 0;
-    walk(place, list, headerOf(place, list)[SHARED_COUNT]!);
+    walk(place, list, wordsOf(place, list)[list / 4 + SHARED_COUNT]!);
   }
 }
 
-/** The memory may have been grown by another thread, which an engine notices late unless it is asked. */
-function headerOf({ memory }: Place, list: number): Int32Array {
-  if (list + 4 * listHeader > memory.buffer.byteLength) memory.grow(0);
-  const header = new Int32Array(memory.buffer, list, listHeader);
-  if (header[PAGES]! * 65536 > memory.buffer.byteLength) memory.grow(0);
-  return header;
+/** The memory may have been grown, by another thread even, which an engine notices late unless it is asked. */
+function wordsOf(place: Place, list: number): Int32Array {
+  if (isBeyond(place, list)) place.words = new Int32Array(place.memory.buffer);
+  if (isBeyond(place, list)) {
+    place.memory.grow(0);
+    place.words = new Int32Array(place.memory.buffer);
+  }
+  return place.words;
+}
+
+function isBeyond({ words }: Place, list: number): boolean {
+  const start = list / 4;
+  return start + listHeader > words.length || words[start + PAGES]! * pageWords > words.length;
 }
 
 /**
@@ -49,11 +60,10 @@ function headerOf({ memory }: Place, list: number): Int32Array {
  * passed, so that nobody is left waiting.
  */
 function walk(place: Place, list: number, count: number): void {
-  const { thread, threads, control, memory } = place;
-  const words = new Int32Array(memory.buffer, list, listHeader + count * commandWords);
+  const { thread, threads, control, words } = place;
+  let at = list / 4 + listHeader;
   let shared = false;
-  for (let index = 0; index < count; index++) {
-    const at = listHeader + index * commandWords;
+  for (let index = 0; index < count; index++, at += commandWords) {
     const all = threads > 1 && words[at + ALL_THREADS] !== 0;
     if (all || shared) barrier(control, threads);
     const failed = Atomics.load(control, FAILED);
