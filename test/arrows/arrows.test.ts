@@ -11,7 +11,7 @@ const manifests = Object.fromEntries(
 );
 
 function sources(folder: string, ...pathspecs: string[]): SourceFile[] {
-  return repositoryFiles(...pathspecs, ':!packages/*/assembly/*').map((path) => ({
+  return repositoryFiles(...pathspecs, ':!*/assembly/*').map((path) => ({
     path: relative(folder, path),
     imports: importsOf(path, readFileSync(join(ROOT, path), 'utf8')),
   }));
