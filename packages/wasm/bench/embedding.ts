@@ -9,12 +9,20 @@ import { generator } from './random.ts';
 
 for (const variant of ['relaxed', 'baseline'] as Variant[]) {
   for (const weightType of Object.keys(weightTypes) as WeightType[]) {
-    for (const dtype of Object.keys(types) as FloatType[]) await bench(variant, weightType, dtype, 37, 768, 5003);
+    for (const dtype of Object.keys(types) as FloatType[])
+      await bench(variant, weightType, dtype, 37, 768, 5003);
     await bench(variant, weightType, 'f32', 2048, 768, 50277);
   }
 }
 
-async function bench(variant: Variant, weightType: WeightType, dtype: FloatType, R: number, K: number, V: number): Promise<void> {
+async function bench(
+  variant: Variant,
+  weightType: WeightType,
+  dtype: FloatType,
+  R: number,
+  K: number,
+  V: number,
+): Promise<void> {
   const label = `embedding ${variant} ${weightType} to ${dtype} R ${R} K ${K} V ${V}`;
   const host = await BenchHost.open(variant);
   const random = generator(11);
@@ -22,17 +30,47 @@ async function bench(variant: Variant, weightType: WeightType, dtype: FloatType,
   const weight = host.make(V * K, () => Math.floor(random() * 257 - 128) / 8);
   const panels = Math.ceil(V / PANEL);
   const packed = host.alloc(packedBytes(weightType, V, K));
-  host.call('pack', packArgs, {
-    M: V, K, weight, weightM: K * 4, weightK: 4, weightType: 0, packed, packedType: weightTypes[weightType],
-  }, panels, K * PANEL * 4)();
+  host.call(
+    'pack',
+    packArgs,
+    {
+      M: V,
+      K,
+      weight,
+      weightM: K * 4,
+      weightK: 4,
+      weightType: 0,
+      packed,
+      packedType: weightTypes[weightType],
+    },
+    panels,
+    K * PANEL * 4,
+  )();
   const ids = host.alloc(R * 4);
   const idValues = (): Int32Array => new Int32Array(host.memory.buffer, ids, R);
   idValues().set(Array.from({ length: R }, (_, r) => (r < 2 ? [0, V - 1][r]! : Math.floor(random() * V))));
   const y = host.alloc(R * K * bytesOf(dtype));
-  const run = host.call('embedding', embeddingArgs, {
-    R, K, V, ids, idsR: 4, weightType: weightTypes[weightType], packed: 1, weight: packed, weightV: 0, weightK: 0,
-    dtype: types[dtype], y, yR: K * bytesOf(dtype),
-  }, R, K * 4);
+  const run = host.call(
+    'embedding',
+    embeddingArgs,
+    {
+      R,
+      K,
+      V,
+      ids,
+      idsR: 4,
+      weightType: weightTypes[weightType],
+      packed: 1,
+      weight: packed,
+      weightV: 0,
+      weightK: 0,
+      dtype: types[dtype],
+      y,
+      yR: K * bytesOf(dtype),
+    },
+    R,
+    K * 4,
+  );
   run();
   const stored = host.floats(weight, V * K);
   const exact = weightType === 'i8' ? quantized(stored, V, K, (v, k) => v * K + k) : stored;

@@ -12,7 +12,10 @@ export class BenchHost {
   #top = 65536;
 
   private constructor(module: WebAssembly.Module) {
-    this.#kernels = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as Record<string, Kernel>;
+    this.#kernels = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as Record<
+      string,
+      Kernel
+    >;
   }
 
   static async open(variant: Variant): Promise<BenchHost> {
@@ -39,16 +42,25 @@ export class BenchHost {
     return at;
   }
 
-  /** A ready call of a kernel over all its units. */
-  call<L extends Layout>(name: string, layout: L, values: ArgValues<L>, units: number, scratchBytes: number): () => void {
+  /** A ready call of a kernel over all its units, in one go or cut where the caller says. */
+  call<L extends Layout>(
+    name: string,
+    layout: L,
+    values: ArgValues<L>,
+    units: number,
+    scratchBytes: number,
+  ): (...cuts: number[]) => void {
     const words = argWords(layout, values);
     const args = this.alloc(words.byteLength);
     new Int32Array(this.memory.buffer, args, words.length).set(words);
     const scratch = this.alloc(scratchBytes);
     const kernel = this.#kernels[name]!;
-    return () => {
-      const status = kernel(args, 0, units, scratch);
-      if (status !== 0) throw new Error(`${name} failed with ${status}`);
+    return (...cuts) => {
+      const ends = [...cuts, units];
+      for (const [part, end] of ends.entries()) {
+        const status = kernel(args, ends[part - 1] ?? 0, end, scratch);
+        if (status !== 0) throw new Error(`${name} failed with ${status}`);
+      }
     };
   }
 }
@@ -65,7 +77,13 @@ export function time(run: () => void, repeats = 7): { best: number; median: numb
 }
 
 /** Throws when `actual` is further from `expected` than atol + rtol |expected|; returns the largest error. */
-export function check(label: string, actual: ArrayLike<number>, expected: ArrayLike<number>, rtol: number, atol: number): number {
+export function check(
+  label: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  rtol: number,
+  atol: number,
+): number {
   let worst = 0;
   for (let i = 0; i < expected.length; i++) {
     const error = Math.abs(actual[i]! - expected[i]!);

@@ -7,7 +7,14 @@ import { generator } from './random.ts';
 
 /* y = x W^T from packed weights, one thread: GFLOP/s, and GB/s of weights where a single row reads them. */
 
-const shapes = [[256, 768, 3072], [512, 1536, 768], [7, 768, 3072], [4, 768, 8192], [2, 768, 8192], [1, 768, 50277]] as const;
+const shapes = [
+  [256, 768, 3072],
+  [512, 1536, 768],
+  [7, 768, 3072],
+  [4, 768, 8192],
+  [2, 768, 8192],
+  [1, 768, 50277],
+] as const;
 
 for (const variant of ['relaxed', 'baseline'] as Variant[]) {
   console.log(`linear ${variant}: ${await checkLinear(variant)} cases right`);
@@ -26,15 +33,54 @@ async function bench(variant: Variant, type: WeightType, R: number, K: number, M
   const panels = Math.ceil(M / PANEL);
   const bytes = packedBytes(type, M, K);
   const packed = host.alloc(bytes);
-  host.call('pack', packArgs, {
-    M, K, weight, weightM: K * 4, weightK: 4, weightType: 0, packed, packedType: weightTypes[type],
-  }, panels, K * PANEL * 4)();
+  host.call(
+    'pack',
+    packArgs,
+    {
+      M,
+      K,
+      weight,
+      weightM: K * 4,
+      weightK: 4,
+      weightType: 0,
+      packed,
+      packedType: weightTypes[type],
+    },
+    panels,
+    K * PANEL * 4,
+  )();
   const y = host.alloc(R * M * 4);
-  const rowBlock = LINEAR_ROWS * Math.max(1, Math.min(Math.floor(65536 / K / LINEAR_ROWS), Math.ceil(R / LINEAR_ROWS)));
-  const run = host.call('linear', linearArgs, {
-    R, K, M, rowBlock, dtype: 0, x, xR: K * 4, xK: 4, weightType: weightTypes[type], packed: 1, weight: packed, weightM: 0, weightK: 0,
-    bias, biasM: 4, biasType: 0, residual: 0, residualR: 0, residualM: 0, y, yR: M * 4,
-  }, Math.ceil(R / rowBlock) * panels, 4 * (rowBlock * K + PANEL * K + 256));
+  const rowBlock =
+    LINEAR_ROWS * Math.max(1, Math.min(Math.floor(65536 / K / LINEAR_ROWS), Math.ceil(R / LINEAR_ROWS)));
+  const run = host.call(
+    'linear',
+    linearArgs,
+    {
+      R,
+      K,
+      M,
+      rowBlock,
+      dtype: 0,
+      x,
+      xR: K * 4,
+      xK: 4,
+      weightType: weightTypes[type],
+      packed: 1,
+      weight: packed,
+      weightM: 0,
+      weightK: 0,
+      bias,
+      biasM: 4,
+      biasType: 0,
+      residual: 0,
+      residualR: 0,
+      residualM: 0,
+      y,
+      yR: M * 4,
+    },
+    Math.ceil(R / rowBlock) * panels,
+    4 * (rowBlock * K + PANEL * K + 256),
+  );
   const { best, median } = time(run, 15);
   const rate = (seconds: number): string => {
     const flops = ((2 * R * K * M) / seconds / 1e9).toFixed(1);

@@ -22,7 +22,8 @@ if (read(target) === text) {
 
 function collect(path: string): void {
   if (files.includes(path)) return;
-  for (const [, imported] of readFileSync(path, 'utf8').matchAll(/^import \{[^}]*\} from '(\.[^']+)';/gm)) collect(join(dirname(path), imported!));
+  for (const [, imported] of readFileSync(path, 'utf8').matchAll(/^import \{[^}]*\} from '(\.[^']+)';/gm))
+    collect(join(dirname(path), imported!));
   files.push(path);
 }
 

@@ -13,26 +13,39 @@ const reservedPages = 1;
 
 /** Memory is imported and shared; the host takes the flag off where it has no shared memory. */
 const options = [
-  '--outFile', 'kernels.wasm',
-  '--optimizeLevel', '3',
+  '--outFile',
+  'kernels.wasm',
+  '--optimizeLevel',
+  '3',
   '--noAssert',
-  '--runtime', 'stub',
-  '--enable', 'threads',
-  '--importMemory', '--sharedMemory', '--initialMemory', String(reservedPages), '--maximumMemory', '65536',
+  '--runtime',
+  'stub',
+  '--enable',
+  'threads',
+  '--importMemory',
+  '--sharedMemory',
+  '--initialMemory',
+  String(reservedPages),
+  '--maximumMemory',
+  '65536',
   // The code addresses 32-bit memory and nothing else.
-  '--disableWarning', '201',
+  '--disableWarning',
+  '201',
 ];
 
 /** @throws Error with the compiler's own messages */
 export async function compile(folder: string, flags: readonly string[]): Promise<Compiled> {
   let binary: Uint8Array<ArrayBuffer> | undefined;
   const { error, stderr } = await asc.main(['index.ts', ...options, ...flags], {
-    readFile: (name: string) => readOptional(join(folder, name)),
-    writeFile: (_name: string, contents: Uint8Array<ArrayBuffer>) => void (binary = contents),
-    listFiles: (name: string) => readdirSync(join(folder, name)),
+    readFile: (name) => readOptional(join(folder, name)),
+    writeFile: (_name, contents) => {
+      if (typeof contents !== 'string') binary = contents as Uint8Array<ArrayBuffer>;
+    },
+    listFiles: (name) => readdirSync(join(folder, name)),
   });
   const messages = stderr.toString();
-  if (error || binary === undefined) throw new Error(`The kernels do not compile.\n${messages}${error?.message ?? ''}`);
+  if (error || binary === undefined)
+    throw new Error(`The kernels do not compile.\n${messages}${error?.message ?? ''}`);
   if (messages !== '') console.warn(messages);
   return { binary, constants: await readConstants(binary) };
 }

@@ -6,13 +6,14 @@ export type Variant = 'baseline' | 'relaxed';
  * validates only where relaxed SIMD exists.
  */
 const relaxedProbe: Uint8Array<ArrayBuffer> = Uint8Array.from([
-  0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, 19, 1, 17, 0,
-  0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x85, 0x02, 0x0b,
+  0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, 19, 1, 17, 0, 0x41, 0, 0xfd,
+  0x0f, 0x41, 0, 0xfd, 0x0f, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x85, 0x02, 0x0b,
 ]);
 
 /** As {@link relaxedProbe}, with a vector and nothing more. */
 const simdProbe: Uint8Array<ArrayBuffer> = Uint8Array.from([
-  0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, 8, 1, 6, 0, 0x41, 0, 0xfd, 0x0f, 0x0b,
+  0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7b, 3, 2, 1, 0, 10, 8, 1, 6, 0, 0x41, 0, 0xfd,
+  0x0f, 0x0b,
 ]);
 
 export function hasSimd(): boolean {
@@ -25,8 +26,12 @@ export function hasRelaxedSimd(): boolean {
 
 /** The embedded kernels; only the variant asked for is loaded. */
 export async function embeddedKernels(variant: Variant): Promise<Uint8Array<ArrayBuffer>> {
-  const { kernels } = variant === 'relaxed' ? await import('./relaxed.generated.ts') : await import('./baseline.generated.ts');
-  return Uint8Array.from(atob(kernels), (character) => character.codePointAt(0)!);
+  const { kernels } =
+    variant === 'relaxed' ? await import('./relaxed.generated.ts') : await import('./baseline.generated.ts');
+  const text = atob(kernels);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 const importSection = 2;
@@ -41,7 +46,7 @@ const plainWithMaximum = 0x01;
 export function withoutSharedMemory(binary: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const copy = binary.slice();
   const name = new TextEncoder().encode('\u0006memory\u0002');
-  for (let at = 8; at < copy.length; ) {
+  for (let at = 8; at < copy.length;) {
     const id = copy[at]!;
     const [size, body] = unsigned(copy, at + 1);
     if (id === importSection) {

@@ -6,7 +6,7 @@ import type { Variant } from './module.ts';
 
 /**
  * The kernels as a module for a memory of this kind, from `source` or from the package's own text.
- * @throws SsError `backend-unavailable` when the source cannot be read
+ * @throws SsError `backend-unavailable` when the source cannot be read or compiled
  */
 export async function kernelModule(
   source: WasmOptions['source'],
@@ -15,7 +15,14 @@ export async function kernelModule(
 ): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   const binary = source === undefined ? await embeddedKernels(variant) : await bytesOf(source);
-  return WebAssembly.compile(sharedMemory ? binary : withoutSharedMemory(binary));
+  try {
+    return await WebAssembly.compile(sharedMemory ? binary : withoutSharedMemory(binary));
+  } catch (cause) {
+    throw new SsError('backend-unavailable', `The kernels of wasm do not compile: ${String(cause)}.`, {
+      hint: "A page with a content security policy has to allow 'wasm-unsafe-eval' in script-src.",
+      cause,
+    });
+  }
 }
 
 async function bytesOf(source: string | URL | ArrayBuffer | Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
@@ -23,11 +30,14 @@ async function bytesOf(source: string | URL | ArrayBuffer | Uint8Array): Promise
   if (source instanceof Uint8Array) return new Uint8Array(source);
   try {
     const files = builtin<{ readFile(path: URL): Promise<Uint8Array<ArrayBuffer>> }>('node:fs/promises');
-    if (files && String(source).startsWith('file:')) return new Uint8Array(await files.readFile(new URL(source)));
+    if (files && String(source).startsWith('file:'))
+      return new Uint8Array(await files.readFile(new URL(source)));
     const response = await fetch(source);
     if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
     return new Uint8Array(await response.arrayBuffer());
   } catch (cause) {
-    throw new SsError('backend-unavailable', `The kernels of wasm cannot be read from ${String(source)}.`, { cause });
+    throw new SsError('backend-unavailable', `The kernels of wasm cannot be read from ${String(source)}.`, {
+      cause,
+    });
   }
 }
