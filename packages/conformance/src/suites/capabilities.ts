@@ -19,14 +19,15 @@ export const capabilities: Suite = {
   name: 'capabilities',
   ops: opNames,
   *cases(op, { tier }) {
-    for (const [name, call] of sweeps(op, tier)) yield audit(name, call);
+    for (const [name, make] of sweeps(op, tier)) yield audit(name, make);
   },
 };
 
-function audit(name: string, call: Call): Case {
+function audit(name: string, make: () => Call): Case {
   return {
     name,
     async run(bench) {
+      const call = make();
       const args = bench.arguments(call);
       const opCall = callOf(call, args);
       const { backend } = bench.engine;

@@ -152,12 +152,18 @@ const all: Partial<Readonly<Record<OpName, Sweep>>> = {
   ),
 };
 
-/** Calls with their names. */
-export function* sweeps(op: OpName, tier: Tier): Generator<readonly [name: string, call: Call]> {
+/** Calls by name, each made when its turn comes. */
+export function* sweeps(op: OpName, tier: Tier): Generator<readonly [name: string, make: () => Call]> {
   const { rows, make } = all[forwardOf[op] ?? op]!;
   for (const row of rows(tier)) {
-    const random = new Random(`${op} ${label(row)}`);
-    const call = make(row as never, random);
-    yield [label(row), withLayout(op in forwardOf ? backwardOf(call, random) : call, row['layout'] as never)];
+    const name = label(row);
+    yield [
+      name,
+      () => {
+        const random = new Random(`${op} ${name}`);
+        const call = make(row as never, random);
+        return withLayout(op in forwardOf ? backwardOf(call, random) : call, row['layout'] as never);
+      },
+    ];
   }
 }

@@ -2,7 +2,7 @@ import { convCall, convUpdateCall } from '../calls/causal-conv1d.ts';
 import { scanCall } from '../calls/selective-scan.ts';
 import { updateCall } from '../calls/selective-state-update.ts';
 import type { Suite } from '../case.ts';
-import { combine, label, pairwise, product } from '../combinations.ts';
+import { combine, label } from '../combinations.ts';
 import type { Tier } from '../report.ts';
 import { gradientsOf, referenceSuite } from './named.ts';
 import type { Grids, Named } from './named.ts';
@@ -33,8 +33,9 @@ const headGrid = {
   groups: [1, 2, 4],
   tied: flag,
 } as const;
-/** the same file: a batch of 16 out of 160 states */
-const poolGrid = { dtype, z: flag, N: [16, 32, 64], dim: [2048, 4096] } as const;
+/** the same file: a batch of 16 out of 160 states, with fewer channels, for a pool is large */
+const poolGrid = { dtype, z: flag, N: [16, 32, 64], dim: [64, 264] } as const;
+const pool = { quick: 40, full: 160 };
 
 /** Dao-AILab/causal-conv1d, tests/test_causal_conv1d.py. */
 const convGrid = {
@@ -97,21 +98,9 @@ function updates(tier: Tier): Named[] {
       label({ heads: dim / 64, ...row }),
       (random) => updateCall({ ...dt, ...row, channels: [dim / 64, 64] }, random),
     ]),
-    ...(tier === 'quick' ? pairwise(poolGrid).slice(0, 3) : product(poolGrid)).map(
-      ({ dim, ...row }): Named => [
-        label({ pool: 160, dim, ...row }),
-        (random) =>
-          updateCall(
-            {
-              ...dt,
-              ...row,
-              channels: [tier === 'quick' ? dim / 8 : dim],
-              batch: 16,
-              pool: tier === 'quick' ? 40 : 160,
-            },
-            random,
-          ),
-      ],
-    ),
+    ...combine(tier, poolGrid).map(({ dim, ...row }): Named => [
+      label({ pool: pool[tier], dim, ...row }),
+      (random) => updateCall({ ...dt, ...row, channels: [dim], batch: 16, pool: pool[tier] }, random),
+    ]),
   ];
 }

@@ -3,7 +3,7 @@ import { embeddingCall, linearCall, normCall } from '../calls/dense.ts';
 import { addCall, copyCall, unaryCall } from '../calls/elementwise.ts';
 import { argmaxCall, crossEntropyCall, sampleCall } from '../calls/logits.ts';
 import type { Suite } from '../case.ts';
-import { combine, label, pairwise } from '../combinations.ts';
+import { combine, label } from '../combinations.ts';
 import type { Tier } from '../report.ts';
 import { gradientsOf, referenceSuite } from './named.ts';
 import type { Grids, Named } from './named.ts';
@@ -56,9 +56,9 @@ const sampleGrid = {
 } as const;
 
 const forward: Grids = {
-  linear: (tier) => few(tier, linearGrid).map((row) => [label(row), (random) => linearCall(row, random)]),
+  linear: (tier) => combine(tier, linearGrid).map((row) => [label(row), (random) => linearCall(row, random)]),
   rmsNorm: (tier) =>
-    few(tier, normGrid, ({ K, groups }) => K % groups === 0).map((row) => [
+    combine(tier, normGrid, ({ K, groups }) => K % groups === 0).map((row) => [
       label(row),
       (random) => normCall({ ...row, residual: residualOf(row) }, random),
     ]),
@@ -85,7 +85,7 @@ const forward: Grids = {
         argmaxCall({ ...row, vocabulary: row.padding === 0 ? undefined : row.V - row.padding }, random),
     ]),
   sample: (tier) =>
-    few(tier, sampleGrid, ({ V, padding }) => padding < V).map((row) => [
+    combine(tier, sampleGrid, ({ V, padding }) => padding < V).map((row) => [
       label(row),
       (random) =>
         sampleCall({ ...row, vocabulary: row.padding === 0 ? undefined : row.V - row.padding }, random),
@@ -107,9 +107,6 @@ function unary(op: 'silu' | 'softplus'): (tier: Tier) => Named[] {
       (random) => unaryCall(op, row.dtype, row.shape, random),
     ]);
 }
-
-/** These products are too large even for the full tier, which gets the pairs as well. */
-const few: typeof combine = (_tier, parameters, allowed) => pairwise(parameters, allowed);
 
 function residualOf({
   residual,
