@@ -33,7 +33,7 @@ export function modelOptions(command: Command): Command {
 
 export function weightsOption(): Option {
   return new Option('--weights <dtype>', 'how weights are kept in memory')
-    .choices(['stored', 'f32', 'bf16', 'f16'])
+    .choices(['stored', 'f32', 'bf16', 'f16', 'i8'])
     .default('stored');
 }
 

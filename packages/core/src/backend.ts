@@ -1,4 +1,4 @@
-import type { DType } from './dtype.ts';
+import type { DType, FloatDType } from './dtype.ts';
 import type { SsError } from './errors.ts';
 import type { OpName } from './ops/op.ts';
 import type { Layout } from './shape.ts';
@@ -134,15 +134,15 @@ export interface Backend<Buffer = unknown> {
   read(buffer: Buffer, byteOffset: number, byteLength: number): Uint8Array | Promise<Uint8Array>;
   memory(): MemoryInfo;
 
-  /** How this backend would store a weight for `use`; absent or undefined means as it is. */
-  packing?(weight: TensorSpec, use: WeightUse): Packing | undefined;
+  /** How this backend would store a weight (M, K) of `linear` and `embedding` as `as`; absent or undefined means dense. */
+  packing?(weight: TensorSpec, as: WeightDType): Packing | undefined;
 
   /** Frees everything, ends threads. */
   dispose(): void | Promise<void>;
 }
 
-/** What a weight will be an argument of. `linear` weights may also be looked up row by row by `embedding`. */
-export type WeightUse = 'linear';
+/** What the values of a packed weight are stored as; `i8` is symmetric with an f32 scale for each row. */
+export type WeightDType = FloatDType | 'i8';
 
 /** A packed weight is filled by one call of the op `pack` with input `weight` and output `packed`. */
 export interface Packing {

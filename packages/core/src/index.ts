@@ -17,7 +17,7 @@ export type {
   Refusal,
   TensorArg,
   TensorSpec,
-  WeightUse,
+  WeightDType,
 } from './backend.ts';
 export { dtypes, floatDTypes, isDType, isFloat } from './dtype.ts';
 export type { DataOf, DType, FloatDType, TensorData } from './dtype.ts';

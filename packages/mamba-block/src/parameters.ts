@@ -59,8 +59,11 @@ export interface ParameterValue {
   readonly bytes: Uint8Array;
 }
 
-/** In which dtype projections are kept: the stored one (f64 becomes f32), or this one. */
-export type WeightDType = 'stored' | 'f32' | 'bf16' | 'f16';
+/**
+ * In which dtype projections are kept: the stored one (f64 becomes f32), or this one. `i8` has a scale for each
+ * row, where the backend can; convolutions, norms, A and D are never narrowed.
+ */
+export type WeightDType = 'stored' | 'f32' | 'bf16' | 'f16' | 'i8';
 
 /** Every parameter of a mixer with this config. */
 export function mixerParameters(config: MambaConfig): readonly ParameterSpec<keyof MixerWeights>[] {
@@ -128,8 +131,7 @@ export function placeParameter(
 }
 
 function packProjection(engine: Engine, value: Tensor<FloatDType>, weights: WeightDType): Tensor {
-  const dtype = weights === 'stored' ? (value.dtype === 'f64' ? 'f32' : value.dtype) : weights;
-  return engine.pack(dtype === value.dtype ? value : engine.copy({ x: value, dtype }));
+  return engine.pack(value, weights === 'stored' ? (value.dtype === 'f64' ? 'f32' : value.dtype) : weights);
 }
 
 /** Row-major (D, n) values as a (D, n) view of (n, D) memory. */

@@ -11,6 +11,7 @@ import type {
   PreparedCalls,
   Refusal,
   TensorSpec,
+  WeightDType,
 } from '@ss/core';
 import type { KernelTable } from './executor/command-list.ts';
 import { TRAPPED } from './executor/control.ts';
@@ -66,8 +67,8 @@ export class WasmBackend implements Backend<Region> {
     return { ...assessment, contiguous };
   }
 
-  packing(weight: TensorSpec): Packing | undefined {
-    return packingOf(weight);
+  packing(weight: TensorSpec, as: WeightDType): Packing | undefined {
+    return packingOf(weight, as);
   }
 
   submit(calls: Calls): void | Promise<void> {

@@ -1,4 +1,4 @@
-import type { Backend, DeviceInfo, MemoryInfo, OpCall, Plan, WeightUse } from '../backend.ts';
+import type { Backend, DeviceInfo, MemoryInfo, OpCall, Plan, WeightDType } from '../backend.ts';
 import type { DType } from '../dtype.ts';
 import { SsError } from '../errors.ts';
 import { host, tensor as hostTensor } from '../host.ts';
@@ -200,9 +200,13 @@ export class Engine implements AsyncDisposable, Disposable {
 
   /**
    * The backend's own form of a weight, made once; the source may be disposed. A backend without one gets a
-   * dense copy. The result is an argument of ops like the weight itself, but has no views and no values.
+   * dense copy. The result is an argument of `linear` and `embedding` like the weight itself, but has no views
+   * and no values.
+   * @param weight (M, K)
+   * @param as what its values are stored as, rounded once; default as they are
+   * @throws SsError `op-unsupported` when the backend cannot store it so
    */
-  pack(weight: Tensor, use: WeightUse = 'linear'): Tensor {
+  pack(weight: Tensor, as?: WeightDType): Tensor {
     this.#device.requireOpen();
     this.#device.requireOwn(weight, 'pack: weight', 'pack');
     if (this.#runner.recording) {
@@ -211,8 +215,14 @@ export class Engine implements AsyncDisposable, Disposable {
     const sizes = checkWeight(specOf(weight));
     return scope(() => {
       const own = weight.storage.owner === host ? this.upload(weight) : weight;
-      const packing = this.backend.packing?.(specOf(own), use);
-      if (packing === undefined) return own !== weight && own.contiguous ? own : this.copy({ x: own });
+      const stored = as ?? (weight.dtype as WeightDType);
+      const packing = this.backend.packing?.(specOf(own), stored);
+      if (packing === undefined) {
+        if (stored === 'i8') throw new SsError('op-unsupported', `${this.id} cannot store weights as i8.`);
+        return own !== weight && own.contiguous && stored === own.dtype
+          ? own
+          : this.copy({ x: own, dtype: stored });
+      }
       const { dtype, shape } = weight;
       const { byteLength, format } = packing;
       const layout = { dtype, shape, strides: denseStrides(shape), offset: 0, format };
@@ -222,7 +232,7 @@ export class Engine implements AsyncDisposable, Disposable {
         inputs: { weight: specOf(own) },
         outputs: { packed: specOf(packed) },
         inout: [],
-        options: { use },
+        options: { as: stored },
         sizes,
       };
       this.#runner.enqueue(call, { weight: own }, { packed });

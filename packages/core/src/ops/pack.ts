@@ -9,12 +9,12 @@ export const pack: OpDefinition = {
   name: 'pack',
   required: ['weight'],
   optional: [],
-  options: ['use'],
+  options: ['as'],
   infer() {
     throw new SsError('argument-invalid', 'pack is made by engine.pack(), which knows the format.');
   },
   tolerance: exactTolerance,
-  example: (dtype, shape) => ({ inputs: { weight: dense(dtype, shape) }, options: { use: 'linear' } }),
+  example: (dtype, shape) => ({ inputs: { weight: dense(dtype, shape) }, options: { as: dtype } }),
 };
 
 /** @returns sizes M and K of a weight that can be packed. @throws SsError */

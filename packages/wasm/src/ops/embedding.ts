@@ -2,7 +2,7 @@ import { embeddingArgs } from '../kernels/layout.generated.ts';
 import { addressOf, code, fields, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
-import { refuseFormat } from './linear.ts';
+import { refuseFormat, storedAs } from './linear.ts';
 import { unsupported } from './refusal.ts';
 import { rowFields } from './rows.ts';
 
@@ -32,7 +32,7 @@ export const embedding: KernelOp = {
         V,
         ids: addressOf(ids),
         idsR: 4,
-        weightType: code(weight.dtype),
+        weightType: code(storedAs(weight)!),
         packed: weight.format === undefined ? 0 : 1,
         ...fields(weight, ['weight', 'weight'], { V: 0, K: 1 }),
         dtype: code(outputs['y']!.dtype),

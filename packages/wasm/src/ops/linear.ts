@@ -1,4 +1,4 @@
-import type { DType, OpCall, Packing, TensorSpec } from '@ss/core';
+import type { DType, OpCall, Packing, TensorSpec, WeightDType } from '@ss/core';
 import { linearArgs, LINEAR_ROWS, PACK_NOT_FINITE, packArgs, PANEL } from '../kernels/layout.generated.ts';
 import { addressOf, code, fields, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
@@ -11,24 +11,37 @@ const floatsAtHand = 65_536;
 
 const real = ['f32', 'f16', 'bf16'] as const;
 const any = ['f32', 'f16', 'bf16', 'f64'] as const;
-const packable: readonly DType[] = real;
+/** What weights can be packed as, with the bytes of a value and of what stands beside each row. */
+const packable: Partial<Readonly<Record<WeightDType, { readonly value: number; readonly row: number }>>> = {
+  f32: { value: 4, row: 0 },
+  f16: { value: 2, row: 0 },
+  bf16: { value: 2, row: 0 },
+  i8: { value: 1, row: 4 },
+};
 
 /** The names of packed weights, by what they are stored as; `assembly/panel.ts`. */
-export function packedFormat(dtype: DType): string {
-  return `wasm:${dtype}x${PANEL}`;
+function packedFormat(as: WeightDType): string {
+  return `wasm:${as}x${PANEL}`;
 }
 
-/** How a weight (M, K) is packed: panels of 8 rows, each [k][8], in the dtype it is stored as. */
-export function packingOf({ dtype, shape }: TensorSpec): Packing | undefined {
+/** How a weight (M, K) is packed: panels of 8 rows, each [k][8], i8 with a scale for each row. */
+export function packingOf({ shape }: TensorSpec, as: WeightDType): Packing | undefined {
   const [M = 0, K = 0] = shape;
-  if (shape.length !== 2 || !packable.includes(dtype)) return undefined;
-  return { format: packedFormat(dtype), byteLength: roundUp(M, PANEL) * K * (dtype === 'f32' ? 4 : 2) };
+  const bytes = packable[as];
+  if (shape.length !== 2 || bytes === undefined) return undefined;
+  return { format: packedFormat(as), byteLength: roundUp(M, PANEL) * (K * bytes.value + bytes.row) };
+}
+
+/** What the values of a weight are stored as, packed or not; undefined for a format that is not ours. */
+export function storedAs({ format, dtype }: Pick<TensorSpec, 'format' | 'dtype'>): DType | undefined {
+  if (format === undefined) return dtype;
+  return (Object.keys(packable) as WeightDType[]).find((as) => packedFormat(as) === format);
 }
 
 /** A weight in a format of ours, or as it is. */
 export function refuseFormat({ op, inputs }: OpCall): ReturnType<typeof refuse> | undefined {
-  const { format, dtype } = inputs['weight']!;
-  if (format === undefined || format === packedFormat(dtype)) return undefined;
+  const { format } = inputs['weight']!;
+  if (storedAs(inputs['weight']!) !== undefined) return undefined;
   return refuse({ code: 'weight-packed', message: `wasm has no ${op} with a weight packed as ${format}`, origin: 'request' });
 }
 
@@ -50,7 +63,7 @@ export const pack: KernelOp = {
       cost: M * K,
       fault: (status) =>
         status === PACK_NOT_FINITE
-          ? 'the weight holds infinities or NaN, which packed f16 cannot; cast it to f32 first'
+          ? `the weight holds infinities or NaN, which packed ${storedAs(packed)} cannot; pack it as f32`
           : `status ${status}`,
       values: {
         M,
@@ -58,7 +71,7 @@ export const pack: KernelOp = {
         ...fields(weight, ['weight', 'weight'], { M: 0, K: 1 }),
         weightType: code(weight.dtype),
         packed: addressOf(packed),
-        packedType: code(packed.dtype),
+        packedType: code(storedAs(packed)!),
       },
     };
     return [work];
@@ -89,7 +102,7 @@ export const linear: KernelOp = {
         M,
         dtype: code(x.dtype),
         ...rowFields(x, 'x'),
-        weightType: code(weight.dtype),
+        weightType: code(storedAs(weight)!),
         packed: weight.format === undefined ? 0 : 1,
         ...fields(weight, ['weight', 'weight'], { M: 0, K: 1 }),
         ...fields(bias, ['bias', 'bias'], { M: 0 }),
