@@ -60,9 +60,8 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  /** After the last case: is everything given back? */
-  async atEnd(): Promise<CaseResult> {
-    const op = this.ops[0]!;
+  /** After the last case, which was about `op`: is everything given back? */
+  async atEnd(op: OpName): Promise<CaseResult> {
     return this.#measure(`leaks/${op}/at-the-end`, op, () => this.#requireSame(this.#start));
   }
 
