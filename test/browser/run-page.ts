@@ -1,5 +1,10 @@
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type Request } from 'playwright-core';
 import { chromiumPath, NO_CHROMIUM } from './chromium.ts';
+
+/** A page cannot do without its scripts; the answer to a `fetch` is the program's own affair. */
+function isNeeded(request: Request): boolean {
+  return ['document', 'script'].includes(request.resourceType());
+}
 
 /** Starts the headless browser; `await using` closes it. */
 export async function launchChromium(): Promise<Browser> {
@@ -22,10 +27,12 @@ export async function runPage(browser: Browser, url: string): Promise<unknown> {
       reject(new Error(`${url}: ${complaints.join('; ')}`));
     };
     page.on('pageerror', (error) => complain(String(error)));
-    page.on('requestfailed', (request) => complain(`${request.url()}: ${request.failure()?.errorText}`));
+    page.on('requestfailed', (request) => {
+      if (isNeeded(request)) complain(`${request.url()}: ${request.failure()?.errorText}`);
+    });
     page.on('response', (response) => {
-      const isIcon = response.url().endsWith('/favicon.ico');
-      if (!response.ok() && !isIcon) complain(`${response.url()}: HTTP ${response.status()}`);
+      if (isNeeded(response.request()) && !response.ok())
+        complain(`${response.url()}: HTTP ${response.status()}`);
     });
   });
   broken.catch(() => {});

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { chromiumPath, NO_CHROMIUM } from '../browser/chromium.ts';
@@ -7,7 +7,7 @@ import { serve } from '../browser/serve.ts';
 import { runTool } from '../helpers/run-tool.ts';
 import { esbuildForBrowsers, esbuildForNode, viteForBrowsers } from './bundle.ts';
 import { installed } from './consumer.ts';
-import { programs } from './programs.ts';
+import { MODEL, programs } from './programs.ts';
 
 describe.each(programs)('$name', ({ name, packages, answer }) => {
   test.for([
@@ -18,6 +18,7 @@ describe.each(programs)('$name', ({ name, packages, answer }) => {
     await using consumer = await installed(...packages);
     const { folder, warnings } = await bundle(consumer.folder, name);
     expect(warnings).toEqual([]);
+    symlinkSync(MODEL, join(folder, 'model'));
     await using browser = await launchChromium();
     for (const isolated of [false, true]) {
       await using served = await serve(folder, { isolated });
@@ -29,6 +30,7 @@ describe.each(programs)('$name', ({ name, packages, answer }) => {
     await using consumer = await installed(...packages);
     const { folder, warnings } = await esbuildForNode(consumer.folder, name);
     expect(warnings).toEqual([]);
+    symlinkSync(MODEL, join(folder, 'model'));
     rmSync(join(consumer.folder, 'node_modules'), { recursive: true });
     const { code, output } = await runTool(process.execPath, ['main.js'], folder);
     expect(code, output).toBe(0);
