@@ -257,8 +257,6 @@ describe('other families are refused by name:', () => {
   test.for([
     ['Mamba-2', plus('backbone.layers.0.mixer.dt_bias'), tinyConfig],
     ['Mamba-3', plus('backbone.layers.0.mixer.B_bias'), tinyConfig],
-    ['Falcon-Mamba', tinyTensors(), { ...tinyConfig, model_type: 'falcon_mamba' }],
-    ['Falcon-Mamba', tinyTensors(), { ...tinyConfig, mixer_rms_eps: 1e-6 }],
     ['Jamba', renamed(tinyTensors(), (name) => name.replace('mixer', 'mamba')), tinyConfig],
     ['attention', plus('backbone.layers.1.self_attn.q_proj.weight'), tinyConfig],
     ['No layer', renamed(tinyTensors(), (name) => name.replace('mixer', 'mlp')), tinyConfig],

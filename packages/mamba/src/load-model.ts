@@ -40,7 +40,7 @@ interface Description extends Pick<Inspection, 'assignments'> {
 }
 
 /**
- * Loads a Mamba-1 language model: `model.safetensors` (or shards with an index, or `pytorch_model.bin`), and if
+ * Loads a Mamba-1 or Falcon-Mamba language model: `model.safetensors` (or shards with an index, or `pytorch_model.bin`), and if
  * they are there `config.json`, `generation_config.json`, `tokenizer.json` and `tokenizer_config.json`.
  * Weights go to the backend tensor by tensor. When anything fails, all that was made is freed.
  * @throws SsError of {@link mambaErrors}; `backend-unavailable`, `out-of-memory`, `aborted`
@@ -148,7 +148,8 @@ async function readWeights(
 function configMissing(): ModelWarning {
   return {
     code: 'config-missing',
-    message: 'There is no config.json; sizes are those of the tensors, and the epsilon of the norms is 1e-5.',
+    message:
+      'There is no config.json; sizes are those of the tensors, the epsilon of the norms is 1e-5, and dt, B and C have none.',
     details: {},
   };
 }

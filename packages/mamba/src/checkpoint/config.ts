@@ -1,6 +1,7 @@
 import { failure } from '../errors.ts';
 import type { ModelConfig } from '../model-config.ts';
 import type { ModelWarning } from '../warning.ts';
+import { isFalconMamba } from './family.ts';
 import { isObject } from './json.ts';
 import type { JsonObject } from './json.ts';
 
@@ -38,11 +39,18 @@ export function normEpsilon(config: JsonObject): number {
     );
   }
   const value = config['layer_norm_epsilon'] ?? config['rms_norm_eps'] ?? config['norm_epsilon'] ?? 1e-5;
+  return epsilon("The norm's epsilon", value);
+}
+
+/** Of the norms of dt, B and C in Falcon-Mamba. @throws SsError `config-invalid` */
+export function selectionNormEpsilon(config: JsonObject): number | undefined {
+  if (!isFalconMamba(config)) return undefined;
+  return epsilon('mixer_rms_eps', config['mixer_rms_eps'] ?? 1e-6);
+}
+
+function epsilon(what: string, value: unknown): number {
   if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value)) {
-    throw failure(
-      'config-invalid',
-      `The norm's epsilon is ${JSON.stringify(value)} where a positive number is wanted.`,
-    );
+    throw failure('config-invalid', `${what} is ${JSON.stringify(value)} where a positive number is wanted.`);
   }
   return value;
 }

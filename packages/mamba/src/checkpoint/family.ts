@@ -7,29 +7,34 @@ interface Sign {
   readonly tensor?: RegExp;
   /** What its config says of itself. */
   readonly modelType?: RegExp;
-  readonly configKey?: string;
 }
 
 /** How the relatives of Mamba-1 are told from it, the most particular first. */
 const relatives: readonly Sign[] = [
   { family: 'Mamba-3', tensor: /\.mixer\.[BC]_bias$/ },
   { family: 'Mamba-2', tensor: /\.mixer\.dt_bias$/, modelType: /^mamba2$/ },
-  {
-    family: 'Falcon-Mamba',
-    modelType: /^falcon_mamba$/,
-    configKey: 'mixer_rms_eps',
-    tensor: /\.mixer\.(dt|b|c)_(layer|rms_?)norm/i,
-  },
   { family: 'Jamba', tensor: /\.mamba\.(A_log|x_proj)/, modelType: /^jamba$/ },
   { family: 'attention', tensor: /(^|\.)(self_attn|attention|attn|q_proj|qkv_proj|Wqkv)\./ },
 ];
 
 const own = /^layers\.\d+\.mixer\.x_proj\.weight$/;
 
+/**
+ * Whether dt, B and C are normalised, which adds no tensor: the config alone tells. An early export calls itself
+ * `mamba`, but has the epsilon.
+ */
+export function isFalconMamba(config: JsonObject): boolean {
+  return (
+    config['model_type'] === 'falcon_mamba' ||
+    [config['architectures'] ?? []].flat().includes('FalconMambaForCausalLM') ||
+    'mixer_rms_eps' in config
+  );
+}
+
 /** @throws SsError `model-unsupported` with the family it belongs to, if that can be told */
 export function requireMamba1(names: Iterable<string>, config: JsonObject): void {
   const all = [...names];
-  for (const { family, tensor, modelType, configKey } of relatives) {
+  for (const { family, tensor, modelType } of relatives) {
     const name = tensor && all.find((name) => tensor.test(name));
     const type = typeof config['model_type'] === 'string' ? config['model_type'] : '';
     const because =
@@ -37,12 +42,10 @@ export function requireMamba1(names: Iterable<string>, config: JsonObject): void
         ? `it has the tensor ${name}`
         : modelType?.test(type)
           ? `its config says ${type}`
-          : configKey !== undefined && configKey in config
-            ? `its config has ${configKey}`
-            : undefined;
+          : undefined;
     if (because === undefined) continue;
     const what = family === 'attention' ? 'This model has attention layers' : `This is a ${family} model`;
-    throw failure('model-unsupported', `${what} (${because}); only Mamba-1 is supported.`, {
+    throw failure('model-unsupported', `${what} (${because}); only Mamba-1 and Falcon-Mamba are supported.`, {
       details: { family, because },
     });
   }

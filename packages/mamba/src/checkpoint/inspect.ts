@@ -3,7 +3,7 @@ import { blockParameters, mambaConfig } from '@ss/mamba-block';
 import type { MambaConfig, ParameterSpec } from '@ss/mamba-block';
 import { failure } from '../errors.ts';
 import type { CheckpointTensor } from './checkpoint.ts';
-import { normEpsilon } from './config.ts';
+import { normEpsilon, selectionNormEpsilon } from './config.ts';
 import type { JsonObject } from './json.ts';
 
 /** A tensor and what it is in the model; `layer` is undefined outside the layers. */
@@ -25,7 +25,7 @@ type Tensors = ReadonlyMap<string, CheckpointTensor>;
 
 /**
  * Takes every size from the tensors and gives each tensor its place; the config is asked only for the
- * epsilon of the norms. Nothing is read.
+ * epsilons of the norms, and for whether dt, B and C have one. Nothing is read.
  * @throws SsError `checkpoint-invalid`, `checkpoint-shape`, `checkpoint-dtype`, `model-unsupported`, `config-invalid`
  */
 export function inspect(tensors: Tensors, config: JsonObject): Inspection {
@@ -43,6 +43,7 @@ export function inspect(tensors: Tensors, config: JsonObject): Inspection {
     bias: tensors.has('layers.0.mixer.in_proj.bias'),
     convBias: tensors.has('layers.0.mixer.conv1d.bias'),
     normEps: normEpsilon(config),
+    selectionNormEps: selectionNormEpsilon(config),
   });
   const expected = new Map(
     parts(block, layers, rows!, tensors.has('lm_head.weight')).map((part) => [part.name, part]),
