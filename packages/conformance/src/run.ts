@@ -90,7 +90,7 @@ async function* results(
   }
   if (options.ops === undefined) yield* strangeVectors(await setup.vectors.index(), cases);
   if (cases !== '*') return;
-  yield await session.atEnd(ops.at(-1)!);
+  yield await session.atEnd(ops);
   if (options.ops === undefined) yield* idleDeclarations(known, seen);
 }
 

@@ -60,8 +60,9 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  /** After the last case, which was about `op`: is everything given back? */
-  async atEnd(op: OpName): Promise<CaseResult> {
+  /** After the last case about any of `ops`: is everything given back? */
+  async atEnd(ops: readonly OpName[]): Promise<CaseResult> {
+    const op = ops.findLast((each) => this.ops.includes(each)) ?? ops[0]!;
     return this.#measure(`leaks/${op}/at-the-end`, op, () => this.#requireSame(this.#start));
   }
 
