@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { tensor } from '../host.ts';
+import { fromBytes, tensor } from '../host.ts';
 import { createReferenceBackend } from '../reference/index.ts';
 import { SlowBackend } from '../../test/slow-backend.ts';
 import { traced } from '../../test/traced.ts';
@@ -54,7 +54,7 @@ test('what is disposed or written while a fallback is under way waits for its tu
   const before = state.read();
   const data = f32(5);
   // All of these come after the fallback: the buffers of x and y may be handed out again by then only.
-  engine.assign(state, tensor(data));
+  engine.assign(state, fromBytes(new Uint8Array(data.buffer), [1], 'f32'));
   data.fill(0);
   const result = y.read();
   x.dispose();

@@ -85,6 +85,16 @@ describe.each(backends)('a program that runs %s', (_name, make) => {
     expect(await program.outputs.read()).toEqual(f32(48, 16));
   });
 
+  test('takes an input that it returned, as it stands', async () => {
+    const engine = open();
+    const program = await engine.prepare(
+      engine.record({ x: pair }, ({ x }) => ({ x, y: engine.add({ a: x, b: x }) })),
+    );
+    const { x, y } = program.run({ x: tensor([1, 2]) });
+    program.run({ x });
+    expect(await Promise.all([x.read(), y.read()])).toEqual([f32(1, 2), f32(2, 4)]);
+  });
+
   test('steps a state that belongs to the caller', async () => {
     const engine = open();
     const state = engine.state([1, 1, 2]);

@@ -52,8 +52,7 @@ function draw(
 
   const total = sum(kept, weight);
   let reached = 0;
-  // With topP 1 the sum may reach the total early by rounding; what is left must stay possible.
-  if (topP < 1) kept = kept.subarray(0, 1 + kept.findIndex((id) => (reached += weight(id)) >= topP * total));
+  kept = kept.subarray(0, 1 + kept.findIndex((id) => (reached += weight(id)) >= topP * total));
   kept = kept.filter((id) => weight(id) >= minP);
 
   const threshold = uniform * sum(kept, weight);
