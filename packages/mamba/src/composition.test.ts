@@ -177,3 +177,56 @@ describe('the layers by hand', () => {
     expect(await last.read()).toEqual(await model.logits(prompt));
   });
 });
+
+describe('hidden states', () => {
+  const ids = tensor(Int32Array.from([...prompt, ...prompt.toReversed()]), [2, prompt.length]);
+  const values = (tensors: readonly Tensor[]): Promise<unknown[]> =>
+    Promise.all(tensors.map((one) => one.read()));
+
+  test('are what each layer gives, in the order asked for', async () => {
+    await using model = await small();
+    const { engine, layers } = model;
+    const every = engine.scope(() => {
+      const outputs: FloatTensor[] = [];
+      for (const layer of layers) outputs.push(layer.forward(outputs.at(-1) ?? model.embed(ids)));
+      return outputs;
+    });
+    const [first, second, third, last] = await values(every);
+    const asked = model.hidden(ids, [2, 0, -1, 2, -3]);
+    expect(asked.map((x) => x.shape)).toEqual(asked.map(() => [2, prompt.length, shape.dModel]));
+    expect(await values(asked)).toEqual([third, first, last, third, second]);
+    using logits = engine.scope(() => model.head(model.norm(model.hidden(ids, [-1])[0]!)));
+    using forward = model.forward(ids);
+    expect(await logits.read()).toEqual(await forward.read());
+  });
+
+  test('leave every state after the last token, even of layers above', async () => {
+    await using model = await small();
+    const [states, same] = [model.createStates(2), model.createStates(2)];
+    model.forward(ids, same).dispose();
+    for (const x of model.hidden(ids, [0], states)) x.dispose();
+    using after = model.forward(ids, states);
+    using expected = model.forward(ids, same);
+    expect(await after.read()).toEqual(await expected.read());
+  });
+
+  test('are all that is kept', async () => {
+    await using model = await small();
+    const { engine } = model;
+    const before = engine.memory().tensorBytes;
+    const [one, two] = model.hidden(ids, [1, 1]);
+    expect(engine.memory().tensorBytes).toBe(before + one!.size * 4);
+    one!.dispose();
+    two!.dispose();
+    expect(engine.memory().tensorBytes).toBe(before);
+    expect(model.hidden(ids, [])).toEqual([]);
+    expect(engine.memory().tensorBytes).toBe(before);
+  });
+
+  test.for([4, -5, 0.5, NaN])('of layer %d there are none', async (layer) => {
+    await using model = await small();
+    expect(() => model.hidden(ids, [0, layer])).toThrow(
+      expect.objectContaining({ code: 'argument-invalid' }),
+    );
+  });
+});

@@ -1,3 +1,4 @@
+import { SsError } from '@ss/core';
 import type { Decision, Engine, FloatTensor, Tensor } from '@ss/core';
 import { writeState } from '@ss/mamba-block';
 import type { Layer, LayerState } from '@ss/mamba-block';
@@ -156,6 +157,31 @@ export class MambaModel implements Network, AsyncDisposable {
   /** ids (B, L) i32 to logits (B, L, rows). States are read, and left as they are after the last step. */
   forward(ids: Tensor, states?: readonly LayerState[]): FloatTensor {
     return this.engine.scope(() => this.head(this.norm(forwardLayers(this.layers, this.embed(ids), states))));
+  }
+
+  /**
+   * The residual stream (B, L, K) after each of these layers, before the last norm; a negative index counts from
+   * the end. `head(norm(x))` of what -1 gives are the logits. States as in {@link forward}.
+   * @throws SsError `argument-invalid` for a layer that there is not
+   */
+  hidden(ids: Tensor, after: readonly number[], states?: readonly LayerState[]): FloatTensor[] {
+    const { length } = this.layers;
+    const wanted = after.map((index) => {
+      const layer = index < 0 ? index + length : index;
+      if (Number.isInteger(layer) && layer >= 0 && layer < length) return layer;
+      throw new SsError('argument-invalid', `There is no layer ${index} among ${length}.`, {
+        details: { layer: index, layers: length },
+      });
+    });
+    // Layers that nothing is asked of run only for their states.
+    const layers = states ? this.layers : this.layers.slice(0, Math.max(...wanted, -1) + 1);
+    return this.engine.scope(() => {
+      const outputs: FloatTensor[] = [];
+      forwardLayers(layers, this.embed(ids), states, (x, layer) => {
+        if (wanted.includes(layer)) outputs[layer] = x.alias();
+      });
+      return wanted.map((layer) => outputs[layer]!.alias());
+    });
   }
 
   /** The same model with other parts, such as fewer layers. The parts stay with whom they belonged to. */

@@ -20,13 +20,14 @@ export interface Network {
 
 export type Prompt = string | readonly number[];
 
-/** (B, L, K) through every layer; `x` stays the caller's. */
+/** (B, L, K) through every layer; `x` stays the caller's. `after` sees what each layer gives. */
 export function forwardLayers(
   layers: readonly Layer[],
   x: FloatTensor,
   states?: readonly LayerState[],
+  after?: (output: FloatTensor, index: number) => void,
 ): FloatTensor {
-  return throughLayers(layers, x, (layer, input, i) => layer.forward(input, states?.[i]));
+  return throughLayers(layers, x, (layer, input, i) => layer.forward(input, states?.[i]), after);
 }
 
 /** (B, K) through every layer, one step; `x` stays the caller's. */
@@ -42,11 +43,13 @@ function throughLayers(
   layers: readonly Layer[],
   x: FloatTensor,
   run: (layer: Layer, input: FloatTensor, index: number) => FloatTensor,
+  after: (output: FloatTensor, index: number) => void = () => undefined,
 ): FloatTensor {
   let current = x.alias();
   for (const [index, layer] of layers.entries()) {
     using input = current;
     current = run(layer, input, index);
+    after(current, index);
   }
   return current;
 }
