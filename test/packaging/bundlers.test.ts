@@ -37,3 +37,19 @@ describe.each(programs)('$name', ({ name, packages, answer }) => {
     expect(JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8'))).toEqual(answer);
   });
 });
+
+test('a page computes in a worker when it is isolated and inline when it is not, and says so', async ({
+  skip,
+}) => {
+  skip(chromiumPath() === undefined, NO_CHROMIUM);
+  await using consumer = await installed('@ss/core', '@ss/wasm');
+  const { folder } = await viteForBrowsers(consumer.folder, 'wasm-manner');
+  await using browser = await launchChromium();
+  for (const [isolated, mode] of [
+    [false, 'mode inline'],
+    [true, 'mode worker'],
+  ] as const) {
+    await using served = await serve(folder, { isolated });
+    expect(await runPage(browser, served.url)).toContain(mode);
+  }
+});
