@@ -1,6 +1,6 @@
 import { tensor } from '@ss/core';
 import { ops } from '@ss/core/engine';
-import type { Engine, FloatDType, Tensor } from '@ss/core';
+import type { Engine, FloatDType, Tensor, WeightDType } from '@ss/core';
 import { compare } from '../compare.ts';
 import { Random } from '../random.ts';
 import type { Work } from '../work.ts';
@@ -16,7 +16,7 @@ export interface LinearSetting {
   readonly outputs: number;
   readonly dtype: FloatDType;
   /** how the weight is stored */
-  readonly weights: FloatDType;
+  readonly weights: WeightDType;
 }
 
 /** So many rows, spread over all, are compared: rows do not depend on each other. */
@@ -32,9 +32,10 @@ export async function benchLinear(
   const { rows: R, inputs: K, outputs: M, dtype, weights } = setting;
   const random = new Random(1);
   const x = tensor(random.normals(R * K), [R, K], dtype);
-  const weight = tensor(random.normals(M * K, K ** -0.5), [M, K], weights);
+  const values = random.normals(M * K, K ** -0.5);
+  const weight = weights === 'i8' ? tensor(asInt8(values, K), [M, K]) : tensor(values, [M, K], weights);
   using placed = engine.upload(x);
-  using packed = engine.pack(weight);
+  using packed = engine.pack(weight, weights);
   const check = await checkLinear(engine, placed, packed, { x, weight });
   requireAgreement(check, 'linear');
 
@@ -43,7 +44,7 @@ export async function benchLinear(
     await engine.sync();
   };
   const [timing] = await measure([once], budget);
-  const amount = { GFLOP: (2 * R * K * M) / 1e9, 'GB of weights': weight.storage.byteLength / 1e9 };
+  const amount = { GFLOP: (2 * R * K * M) / 1e9, 'GB of weights': packed.storage.byteLength / 1e9 };
   const shown = { rows: R, K, M, dtype, weights };
   await report(
     {
@@ -85,4 +86,18 @@ async function checkLinear(
     ...compare(actual, expected, ops.linear.tolerance(x.dtype, 'y', call.sizes)),
     against: `the reference in float64 (${some.length} of ${R} rows)`,
   };
+}
+
+/** Values as they are after int8 with one scale for each row of K, largest magnitude 127. */
+function asInt8(values: Float32Array, K: number): Float32Array {
+  const rounded = new Float32Array(values.length);
+  for (let row = 0; row < values.length; row += K) {
+    const own = values.subarray(row, row + K);
+    const scale = Math.fround(own.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127);
+    rounded.set(
+      own.map((value) => Math.round(value / scale) * scale),
+      row,
+    );
+  }
+  return rounded;
 }

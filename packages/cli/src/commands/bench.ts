@@ -99,7 +99,7 @@ function linear(work: Work): Command {
     .option('-K, --inputs <n>', 'columns of x', count, 768)
     .option('-M, --outputs <n>', 'columns of y', count, 3072)
     .option('--dtype <dtype>', 'of x and y', float, 'f32')
-    .option('--weights <dtype>', 'how the weight is stored', float, 'f32')
+    .option('--weights <dtype>', 'how the weight is stored', among(...floatDTypes, 'i8'), 'f32')
     .action(async (options: LinearSetting & TimingOptions) => {
       const { benchLinear } = await import('../bench/linear.ts');
       await using engine = await chooseEngine(options, work, { ops: ['linear'] });
