@@ -15,10 +15,12 @@ export interface HostBackendOptions {
   readonly id: string;
   readonly device: DeviceInfo;
   readonly kernels: Partial<Readonly<Record<OpName, HostKernel>>>;
+  /** As {@link Backend.packing}; takes a kernel for the op `pack`. */
+  readonly packing?: Backend['packing'];
 }
 
 /** The memory half of a backend, ready made: kernels run at once on `Uint8Array` buffers. */
-export function createHostBackend({ id, device, kernels }: HostBackendOptions): Backend<Uint8Array> {
+export function createHostBackend({ id, device, kernels, packing }: HostBackendOptions): Backend<Uint8Array> {
   const live = new Set<Uint8Array>();
   let liveBytes = 0;
   return {
@@ -46,6 +48,7 @@ export function createHostBackend({ id, device, kernels }: HostBackendOptions): 
     },
     write: (buffer, byteOffset, bytes) => buffer.set(bytes, byteOffset),
     read: (buffer, byteOffset, byteLength) => buffer.slice(byteOffset, byteOffset + byteLength),
+    ...(packing && { packing }),
     memory: () => ({ liveBytes, liveBuffers: live.size, reservedBytes: liveBytes }),
     dispose() {
       live.clear();

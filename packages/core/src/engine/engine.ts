@@ -212,13 +212,17 @@ export class Engine implements AsyncDisposable, Disposable {
     if (this.#runner.recording) {
       throw new SsError('recording-invalid', 'A weight is packed before a program is recorded, not by it.');
     }
-    const sizes = checkWeight(specOf(weight));
+    const sizes = checkWeight(specOf(weight), as);
     return scope(() => {
       const own = weight.storage.owner === host ? this.upload(weight) : weight;
       const stored = as ?? (weight.dtype as WeightDType);
       const packing = this.backend.packing?.(specOf(own), stored);
       if (packing === undefined) {
-        if (stored === 'i8') throw new SsError('op-unsupported', `${this.id} cannot store weights as i8.`);
+        if (stored === 'i8') {
+          throw new SsError('op-unsupported', `${this.id} cannot store weights as i8.`, {
+            hint: 'Pack them as f32, f16 or bf16.',
+          });
+        }
         return own !== weight && own.contiguous && stored === own.dtype
           ? own
           : this.copy({ x: own, dtype: stored });

@@ -1,6 +1,7 @@
 import type { TensorSpec } from '../backend.ts';
+import { floatDTypes } from '../dtype.ts';
 import { SsError } from '../errors.ts';
-import { Checker, dense } from './check.ts';
+import { Checker, checkOption, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { exactTolerance } from './tolerance.ts';
 
@@ -18,8 +19,10 @@ export const pack: OpDefinition = {
 };
 
 /** @returns sizes M and K of a weight that can be packed. @throws SsError */
-export function checkWeight(weight: TensorSpec): Readonly<Record<string, number>> {
+export function checkWeight(weight: TensorSpec, as: unknown): Readonly<Record<string, number>> {
   const check = new Checker('pack', { weight });
+  const stored: readonly unknown[] = [...floatDTypes, 'i8', undefined];
+  checkOption('pack', { as }, 'as', 'a floating-point dtype or i8', (value) => stored.includes(value));
   if (weight.format !== undefined) {
     throw check.error('argument-invalid', `weight is packed already (${weight.format}).`);
   }

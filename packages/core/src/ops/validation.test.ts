@@ -412,6 +412,9 @@ describe('packed weights', () => {
       expect.objectContaining({ code: 'tensor-foreign' }),
     );
     expect(() => slow.call('pack', { weight })).toThrow(/engine\.pack/);
+    expect(() => slow.pack(weight, 'i4' as 'i8')).toThrow(
+      expect.objectContaining({ code: 'argument-invalid' }),
+    );
     expect(slow.memory().storages).toBe(before);
   });
 
@@ -420,6 +423,8 @@ describe('packed weights', () => {
     using w = plain.pack(weight.permute(1, 0));
     expect(w).toMatchObject({ format: undefined, contiguous: true, shape: [4, 3] });
     expect(await w.read()).toEqual(await weight.permute(1, 0).read());
+    expect(plain.memory().storages).toBe(1);
+    expect(() => plain.pack(weight, 'i8')).toThrow(/slow cannot store weights as i8\. Pack them/);
     expect(plain.memory().storages).toBe(1);
   });
 });

@@ -7,6 +7,7 @@ import { copy } from './copy.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import { add, silu, softplus } from './elementwise.ts';
 import { embedding } from './embedding.ts';
+import { pack } from './int8-weight.ts';
 import { linearBackward } from './linear-backward.ts';
 import { linear } from './linear.ts';
 import { crossEntropyBackward, embeddingBackward } from './loss-backward.ts';
@@ -53,6 +54,7 @@ export const kernels: Partial<Readonly<Record<OpName, HostKernel>>> = {
   crossEntropy: kernel(crossEntropy),
   argmax: kernel(argmax),
   sample: kernel(sample),
+  pack: kernel(pack),
   selectiveScanBackward: gradient(selectiveScanBackward),
   causalConv1dBackward: gradient(causalConv1dBackward),
   linearBackward: gradient(linearBackward),

@@ -1,11 +1,12 @@
 import type { BoundCall } from '../backend.ts';
+import { weightValues } from './int8-weight.ts';
 import { store, values } from './values.ts';
 
 /** y = x weight^T + bias + residual. */
 export function linear({ inputs, outputs, sizes }: BoundCall<Uint8Array>): void {
   const { R, K, M } = sizes as { R: number; K: number; M: number };
   const x = values(inputs['x']!);
-  const weight = values(inputs['weight']!);
+  const weight = weightValues(inputs['weight']!);
   const bias = inputs['bias'] && values(inputs['bias']);
   const residual = inputs['residual'] && values(inputs['residual']);
   const y = new Float64Array(R * M);

@@ -4,6 +4,12 @@ export const scalar = {
   silu: (x: number): number => (x === -Infinity ? 0 : x * scalar.sigmoid(x)),
   /** d silu / dx */
   siluSlope: (x: number): number => scalar.sigmoid(x) * (1 + x * (1 - scalar.sigmoid(x))),
+  /** The nearest integer, ties to even. */
+  nearest(x: number): number {
+    const down = Math.floor(x);
+    if (x - down === 0.5) return down % 2 === 0 ? down : down + 1;
+    return Math.round(x);
+  },
   /** log(1 + exp(x)) without overflow above or cancellation below. */
   softplus: (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   /** log of the softmax of a row: relative to its largest, so that nothing overflows or cancels. */
