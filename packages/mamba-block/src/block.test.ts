@@ -1,4 +1,4 @@
-import { encode, onTrace } from '@ss/core';
+import { encode, onTrace, tensor } from '@ss/core';
 import type { Engine, TraceEvent } from '@ss/core';
 import { describe, expect, test } from 'vitest';
 import { naiveBlock } from '../test/naive-block.ts';
@@ -11,7 +11,7 @@ import { initialBlock } from './initial.ts';
 import { blockParameters, placeParameter } from './parameters.ts';
 import type { BlockWeights } from './parameters.ts';
 import { CounterRandom } from './random.ts';
-import { disposeState, readState } from './state.ts';
+import { disposeState, readState, writeState } from './state.ts';
 
 const shapes: Readonly<Record<string, MambaOptions>> = {
   usual: { dModel: 12 },
@@ -112,6 +112,56 @@ describe.for(subjects)('a block on $id', ({ open, missing }) => {
       if (bitwise) expect(other).toEqual(whole);
       else other.y.forEach((value, i) => expect(value).toBeCloseTo(whole.y[i]!, 4));
     }
+  });
+
+  test('keeps sequences packed into one row apart, and their states', async ({ skip }) => {
+    if (missing !== undefined) skip(missing);
+    await using engine = await open();
+    const config = mambaConfig({ dModel: 16, dState: 5 });
+    using block = initialBlock(engine, config, { seed: 2 });
+    const [L, K] = [11, 16];
+    using x = engine.tensor(input([1, L, K]), [1, L, K]);
+    // The third is empty: its state stays what it was.
+    const ends = [0, 2, 7, 7, 11];
+    const count = ends.length - 1;
+    const past = engine.tensor(input([1, 3, K], 5), [1, 3, K]);
+    const one = block.createState();
+    block.forward(past, one).dispose();
+    const started = await readState(one);
+
+    const packed = block.createState(count);
+    const rows = (values: unknown): number[] => [...(values as Float32Array)];
+    for (const state of [packed.conv, packed.ssm]) {
+      const values = rows(started[state === packed.conv ? 'conv' : 'ssm']);
+      engine.assign(state, engine.tensor(Array.from({ length: count }, () => values).flat(), state.shape));
+    }
+    using cuSeqlens = tensor(Int32Array.from(ends));
+    using y = block.forward(x, packed, cuSeqlens);
+    const [together, states] = [rows(await y.read()), await readState(packed)];
+
+    const [apart, conv, ssm]: [number[], number[], number[]] = [[], [], []];
+    for (const [s, end] of ends.slice(1).entries()) {
+      writeState(engine, one, started);
+      if (end > ends[s]!) {
+        using part = x.slice(1, ends[s]!, end);
+        using own = block.forward(part, one);
+        apart.push(...rows(await own.read()));
+      }
+      const state = await readState(one);
+      conv.push(...rows(state['conv']));
+      ssm.push(...rows(state['ssm']));
+    }
+    const pairs = [
+      [together, apart],
+      [rows(states['conv']), conv],
+      [rows(states['ssm']), ssm],
+    ] as const;
+    for (const [actual, expected] of pairs) {
+      if (isBitwise(engine)) expect(actual).toEqual(expected);
+      else expected.forEach((value, i) => expect(actual[i]).toBeCloseTo(value, 4));
+    }
+    for (const state of [packed, one]) disposeState(state);
+    past.dispose();
   });
 
   test('recorded as a program, gives the same as called', async ({ skip }) => {

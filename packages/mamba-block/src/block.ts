@@ -21,9 +21,9 @@ export class MambaBlock implements Layer<MixerState> {
     this.mixer = new MambaMixer(engine, config, mixer);
   }
 
-  forward(x: Tensor, state?: MixerState): FloatTensor {
+  forward(x: Tensor, state?: MixerState, cuSeqlens?: Tensor): FloatTensor {
     using normed = this.#normalise(x);
-    return this.mixer.forward(normed.y, { state, residual: x });
+    return this.mixer.forward(normed.y, { state, residual: x, cuSeqlens });
   }
 
   step(x: Tensor, state: MixerState): FloatTensor {

@@ -31,13 +31,19 @@ export class MambaMixer implements Disposable {
    * (B, L, K) to (B, L, K).
    * @param state read as what comes before the first step, and left as it is after the last
    * @param residual (B, L, K) added to the result
+   * @param cuSeqlens (S + 1) i32: S sequences packed into one row (B = 1), each with a row of the state
    */
   forward(
     input: Tensor,
     {
       state,
       residual,
-    }: { readonly state?: MixerState | undefined; readonly residual?: Tensor | undefined } = {},
+      cuSeqlens,
+    }: {
+      readonly state?: MixerState | undefined;
+      readonly residual?: Tensor | undefined;
+      readonly cuSeqlens?: Tensor | undefined;
+    } = {},
   ): FloatTensor {
     const { engine, weights } = this;
     using xz = engine.linear({ x: input, weight: weights.inProj, bias: weights.inProjBias });
@@ -49,6 +55,7 @@ export class MambaMixer implements Disposable {
       bias: weights.convBias,
       activation: 'silu',
       state: state?.conv,
+      cuSeqlens,
     });
     using selection = this.#select(conv.y);
     const { delta, B, C } = selection;
@@ -64,6 +71,7 @@ export class MambaMixer implements Disposable {
       deltaBias: dtBias,
       softplus: true,
       state: state?.ssm,
+      cuSeqlens,
     });
     return engine.linear({ x: scan.y, weight: weights.outProj, bias: weights.outProjBias, residual });
   }

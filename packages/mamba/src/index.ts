@@ -1,10 +1,11 @@
 export type { EngineChoice } from './choose-engine.ts';
 export { mambaErrors } from './errors.ts';
 export type { MambaErrorCode } from './errors.ts';
+export type { BatchGeneration, BatchOptions, BatchPiece, BatchSummary } from './generate/batch-generation.ts';
 export type { Generation } from './generate/generation.ts';
 export type { Piece } from './generate/generation.ts';
 export type { GenerateOptions } from './generate/options.ts';
-export type { GenerationSummary, StopReason } from './generate/summary.ts';
+export type { GenerationSummary, Measured, StopReason } from './generate/summary.ts';
 export { loadModel } from './load-model.ts';
 export type { LoadModelOptions } from './load-model.ts';
 export type { ModelConfig } from './model-config.ts';

@@ -3,6 +3,9 @@ import type { Decision, Engine, FloatTensor, Tensor } from '@ss/core';
 import { writeState } from '@ss/mamba-block';
 import type { Layer, LayerState } from '@ss/mamba-block';
 import { failure } from './errors.ts';
+import { Batch } from './generate/batch.ts';
+import { BatchGeneration } from './generate/batch-generation.ts';
+import type { BatchOptions } from './generate/batch-generation.ts';
 import { Generation } from './generate/generation.ts';
 import { withDefaults } from './generate/options.ts';
 import type { GenerateOptions } from './generate/options.ts';
@@ -36,7 +39,8 @@ export interface ModelParts {
 export class MambaModel implements Network, AsyncDisposable {
   readonly parts: ModelParts;
   readonly #release: () => void | Promise<void>;
-  readonly #sessions = new Set<Session>();
+  /** Sessions and batches: what lives on this model's weights. */
+  readonly #live = new Set<Disposable>();
   #disposed = false;
 
   /** @param release frees the parts; without it they stay their maker's */
@@ -102,6 +106,31 @@ export class MambaModel implements Network, AsyncDisposable {
     });
   }
 
+  /**
+   * Draws a continuation of each of these texts at once: their prompts run packed into one row, then one step
+   * advances them all. Prompt i gives the pieces that {@link generate} gives it with seed `seed + i`.
+   * @throws as {@link generate}
+   */
+  generateBatch(prompts: readonly Prompt[], options: BatchOptions = {}): BatchGeneration {
+    const tokens = prompts.map((prompt) => this.encode(prompt));
+    const sampling = withDefaults(options, this.config.eosIds, prompts.length);
+    if (sampling.stop.length > 0) this.#requireTokenizer('stop strings are');
+    const empty = tokens.findIndex(({ length }) => length === 0);
+    if (empty >= 0 || tokens.length === 0) {
+      throw failure('prompt-empty', empty >= 0 ? `Prompt ${empty} has no token.` : 'There is no prompt.', {
+        hint: 'Every text starts with a prompt of at least one token.',
+      });
+    }
+    return new BatchGeneration({
+      network: this,
+      tokenizer: this.tokenizer,
+      prompts: tokens,
+      sampling,
+      signal: options.signal,
+      open: () => new Batch(this, this.createStates(tokens.length), this.#live),
+    });
+  }
+
   /** Logits (rows) of what follows a text, or ids. @throws as {@link generate} */
   async logits(prompt: Prompt, options: AdvanceOptions = {}): Promise<Float32Array> {
     const tokens = this.encode(prompt);
@@ -112,7 +141,7 @@ export class MambaModel implements Network, AsyncDisposable {
 
   /** A text that has not begun. Freed with the model at the latest. */
   session(): Session {
-    return new Session(this, this.createStates(), this.#sessions);
+    return new Session(this, this.createStates(), this.#live);
   }
 
   /** A session from what `session.save()` wrote. @throws SsError `state-invalid`, `state-mismatch` */
@@ -156,7 +185,9 @@ export class MambaModel implements Network, AsyncDisposable {
 
   /** ids (B, L) i32 to logits (B, L, rows). States are read, and left as they are after the last step. */
   forward(ids: Tensor, states?: readonly LayerState[]): FloatTensor {
-    return this.engine.scope(() => this.head(this.norm(forwardLayers(this.layers, this.embed(ids), states))));
+    return this.engine.scope(() =>
+      this.head(this.norm(forwardLayers(this.layers, this.embed(ids), { states }))),
+    );
   }
 
   /**
@@ -177,9 +208,10 @@ export class MambaModel implements Network, AsyncDisposable {
     const layers = states ? this.layers : this.layers.slice(0, Math.max(...wanted, -1) + 1);
     return this.engine.scope(() => {
       const outputs: FloatTensor[] = [];
-      forwardLayers(layers, this.embed(ids), states, (x, layer) => {
+      const after = (x: FloatTensor, layer: number): void => {
         if (wanted.includes(layer)) outputs[layer] = x.alias();
-      });
+      };
+      forwardLayers(layers, this.embed(ids), { states, after });
       return wanted.map((layer) => outputs[layer]!.alias());
     });
   }
@@ -209,11 +241,11 @@ export class MambaModel implements Network, AsyncDisposable {
     });
   }
 
-  /** Frees every session, then the weights and the engine if `loadModel` made them. */
+  /** Frees every session and batch, then the weights and the engine if `loadModel` made them. */
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const session of this.#sessions) session.dispose();
+    for (const one of this.#live) one[Symbol.dispose]();
     await this.#release();
   }
 

@@ -20,14 +20,23 @@ export interface Network {
 
 export type Prompt = string | readonly number[];
 
-/** (B, L, K) through every layer; `x` stays the caller's. `after` sees what each layer gives. */
+export interface ForwardOptions {
+  readonly states?: readonly LayerState[] | undefined;
+  /** (S + 1) i32, when x is S sequences packed into one row. */
+  readonly cuSeqlens?: Tensor | undefined;
+  /** Sees what each layer gives. */
+  readonly after?: ((output: FloatTensor, index: number) => void) | undefined;
+}
+
+/** (B, L, K) through every layer; `x` stays the caller's. */
 export function forwardLayers(
   layers: readonly Layer[],
   x: FloatTensor,
-  states?: readonly LayerState[],
-  after?: (output: FloatTensor, index: number) => void,
+  { states, cuSeqlens, after }: ForwardOptions = {},
 ): FloatTensor {
-  return throughLayers(layers, x, (layer, input, i) => layer.forward(input, states?.[i]), after);
+  const run = (layer: Layer, input: FloatTensor, i: number): FloatTensor =>
+    layer.forward(input, states?.[i], cuSeqlens);
+  return throughLayers(layers, x, run, after);
 }
 
 /** (B, K) through every layer, one step; `x` stays the caller's. */

@@ -1,8 +1,8 @@
 import { tensor } from '@ss/core';
 import type { InputSpec, Program, Tensor } from '@ss/core';
+import type { LayerState } from '@ss/mamba-block';
 import { stepLayers } from '../network.ts';
 import type { Network } from '../network.ts';
-import type { Session } from '../session/session.ts';
 import type { Sampling } from './options.ts';
 
 export interface Drawn {
@@ -19,29 +19,36 @@ interface Outputs {
 const empty = -1;
 
 /**
- * One step as one recorded program: embedding, layers, norm, head, sample. The token drawn stays on the
- * device as the next step's input; only its id and its log probability are read.
+ * One step of one or more texts as one recorded program: embedding, layers, norm, head, sample. The tokens drawn
+ * stay on the device as the next step's input; only their ids and log probabilities are read.
  */
 export class Decoder implements Disposable {
   readonly #program: Program<Inputs, Outputs>;
-  /** (1) i32: the token to run next */
-  readonly #token: Tensor;
+  /** (B) i32: the tokens to run next */
+  readonly #tokens: Tensor;
   readonly #window: number;
 
-  constructor(network: Network, session: Session, sampling: Sampling) {
+  /** @param newest the last token of each text, which is not in the states yet */
+  constructor(
+    network: Network,
+    states: readonly LayerState[],
+    newest: readonly number[],
+    sampling: Sampling,
+  ) {
     const { engine, layers, config } = network;
     const { temperature, topK, topP, minP, repetitionPenalty } = sampling;
     this.#window = repetitionPenalty === 1 ? 0 : sampling.repetitionWindow;
-    this.#token = engine.state([1], 'i32');
-    engine.assign(this.#token, tensor(Int32Array.of(session.tokens.at(-1)!)));
+    const batch = newest.length;
+    this.#tokens = engine.state([batch], 'i32');
+    engine.assign(this.#tokens, tensor(Int32Array.from(newest)));
     const inputs: Inputs = {
-      uniform: { dtype: 'f32', shape: [1] },
-      ...(this.#window > 0 && { recent: { dtype: 'i32', shape: [1, this.#window] } }),
+      uniform: { dtype: 'f32', shape: [batch] },
+      ...(this.#window > 0 && { recent: { dtype: 'i32', shape: [batch, this.#window] } }),
     };
     try {
       this.#program = engine.record(inputs, ({ uniform, recent }) => {
-        using x = network.embed(this.#token);
-        using hidden = stepLayers(layers, x, session.states);
+        using x = network.embed(this.#tokens);
+        using hidden = stepLayers(layers, x, states);
         using normed = network.norm(hidden);
         using logits = network.head(normed);
         const { ids, logProbs } = engine.sample({
@@ -55,11 +62,11 @@ export class Decoder implements Disposable {
           repetitionPenalty,
           vocabulary: config.vocabulary,
         });
-        engine.assign(this.#token, ids);
+        engine.assign(this.#tokens, ids);
         return { ids, logProbs };
       });
     } catch (error) {
-      this.#token.dispose();
+      this.#tokens.dispose();
       throw error;
     }
   }
@@ -68,20 +75,26 @@ export class Decoder implements Disposable {
     await this.#program.prepare({ signal });
   }
 
-  /** Runs the waiting token and draws the next. @param tokens the text so far, for the repetition penalty */
-  async next(uniform: number, tokens: readonly number[]): Promise<Drawn> {
-    const recent = tokens.slice(tokens.length - Math.min(this.#window, tokens.length));
-    const padded = Int32Array.from({ length: this.#window }, (_, i) => recent[i] ?? empty);
-    const { ids, logProbs } = this.#program.run({
-      uniform: tensor([uniform]),
-      ...(this.#window > 0 && { recent: tensor(padded, [1, this.#window]) }),
+  /**
+   * Runs the waiting token of each text and draws the next.
+   * @param texts all tokens so far, for the repetition penalty
+   */
+  async next(uniforms: readonly number[], texts: readonly (readonly number[])[]): Promise<Drawn[]> {
+    const window = this.#window;
+    const padded = texts.flatMap((tokens) => {
+      const recent = tokens.slice(tokens.length - Math.min(window, tokens.length));
+      return Array.from({ length: window }, (_, i) => recent[i] ?? empty);
     });
-    const [id, logProb] = await Promise.all([ids.read(), logProbs.read()]);
-    return { id: Number(id[0]), logProb: Number(logProb[0]) };
+    const { ids, logProbs } = this.#program.run({
+      uniform: tensor(uniforms),
+      ...(window > 0 && { recent: tensor(Int32Array.from(padded), [texts.length, window]) }),
+    });
+    const [drawn, probabilities] = await Promise.all([ids.read(), logProbs.read()]);
+    return texts.map((_, i) => ({ id: Number(drawn[i]), logProb: Number(probabilities[i]) }));
   }
 
   [Symbol.dispose](): void {
     this.#program.dispose();
-    this.#token.dispose();
+    this.#tokens.dispose();
   }
 }

@@ -2,12 +2,12 @@ import { SsError, throwIfAborted } from '@ss/core';
 import { CounterRandom } from '@ss/mamba-block';
 import type { Network } from '../network.ts';
 import type { Session } from '../session/session.ts';
-import { TextStream } from '../tokenizer/text-stream.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { Decoder } from './decoder.ts';
 import type { Sampling } from './options.ts';
 import { pause } from './pause.ts';
-import { StopStrings } from './stop-strings.ts';
+import { Pieces } from './pieces.ts';
+import { Shown } from './shown.ts';
 import { Meter } from './summary.ts';
 import type { GenerationSummary, StopReason } from './summary.ts';
 
@@ -38,38 +38,10 @@ export interface GenerationStart {
  * Pieces of text as they are drawn. Nothing runs before the first is asked for; leaving the loop stops the
  * work and frees its memory at once.
  */
-export class Generation implements AsyncIterableIterator<Piece, undefined, undefined> {
-  readonly #pieces: AsyncGenerator<Piece, undefined, undefined>;
-  #summary: GenerationSummary | undefined;
-
+export class Generation extends Pieces<Piece, GenerationSummary> {
   /** @internal Made by `model.generate()`. */
   constructor(start: GenerationStart) {
-    this.#pieces = generate(start, (summary) => void (this.#summary = summary));
-  }
-
-  /** How it went, once it has ended in whatever way. */
-  get summary(): GenerationSummary | undefined {
-    return this.#summary;
-  }
-
-  next(): Promise<IteratorResult<Piece, undefined>> {
-    return this.#pieces.next();
-  }
-
-  return(): Promise<IteratorResult<Piece, undefined>> {
-    return this.#pieces.return(undefined);
-  }
-
-  throw(error: unknown): Promise<IteratorResult<Piece, undefined>> {
-    return this.#pieces.throw(error);
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
+    super((report) => generate(start, report));
   }
 
   /** Runs to the end. @returns all text from here on */
@@ -94,7 +66,7 @@ async function* generate(
     session.append(start.prompt);
     using decoder = await ready(start, session, meter);
     const random = new CounterRandom(sampling.seed);
-    const shown = new Shown(start);
+    const shown = new Shown(start.tokenizer, sampling);
     for (let index = 0; ; index++) {
       throwIfAborted(signal, 'generating');
       session.requireOpen();
@@ -110,7 +82,7 @@ async function* generate(
     throw error;
   } finally {
     if (start.session === undefined) session.dispose();
-    report(meter.summary(reason, sampling.seed, network.engine.id));
+    report({ reason, seed: sampling.seed, ...meter.measured(network.engine.id) });
   }
 }
 
@@ -122,7 +94,7 @@ async function ready(
 ): Promise<Disposable & { readonly it: Decoder }> {
   using _ = meter.start();
   meter.promptTokens = await session.readyToStep({ signal, chunk: sampling.chunk });
-  const it = new Decoder(network, session, sampling);
+  const it = new Decoder(network, session.states, [session.tokens.at(-1)!], sampling);
   const held = session.hold(it);
   try {
     await it.prepare(signal);
@@ -140,33 +112,8 @@ async function draw(
   meter: Meter,
 ): Promise<{ id: number; logProb: number }> {
   using _ = meter.start();
-  const drawn = await decoder.next(uniform, session.tokens);
-  session.drawn(drawn.id);
-  meter.tokens++;
-  return drawn;
-}
-
-/** What of the drawn tokens can be shown, and whether they end the text. */
-class Shown {
-  readonly #sampling: Sampling;
-  readonly #stream: TextStream | undefined;
-  readonly #stops: StopStrings;
-
-  constructor({ tokenizer, sampling }: GenerationStart) {
-    this.#sampling = sampling;
-    this.#stream = tokenizer && new TextStream(tokenizer);
-    this.#stops = new StopStrings(sampling.stop);
-  }
-
-  add(id: number, index: number): { readonly text: string; readonly end: StopReason | undefined } {
-    const { stopIds, maxTokens } = this.#sampling;
-    const stop = stopIds.includes(id);
-    const { text, stopped } = this.#stops.push(stop ? '' : (this.#stream?.push(id) ?? ''));
-    if (stopped) return { text, end: 'stop-string' };
-    const end = stop ? 'stop-id' : index + 1 === maxTokens ? 'length' : undefined;
-    if (end === undefined) return { text, end };
-    const last = this.#stops.push(this.#stream?.end() ?? '');
-    if (last.stopped) return { text: text + last.text, end: 'stop-string' };
-    return { text: text + last.text + this.#stops.end(), end };
-  }
+  const [drawn] = await decoder.next([uniform], [session.tokens]);
+  session.drawn(drawn!.id);
+  meter.drawn(1);
+  return drawn!;
 }

@@ -73,8 +73,11 @@ const rules = {
   chunk: integer(1, 65_536),
 } as const satisfies Record<string, Rule>;
 
-/** @throws SsError `generate-option` naming the option and what it may be */
-export function withDefaults(options: GenerateOptions, eosIds: readonly number[]): Sampling {
+/**
+ * @param texts how many are drawn, each with a seed of its own from `seed` on
+ * @throws SsError `generate-option` naming the option and what it may be
+ */
+export function withDefaults(options: GenerateOptions, eosIds: readonly number[], texts = 1): Sampling {
   const sampling: Sampling = {
     maxTokens: options.maxTokens ?? 256,
     temperature: options.temperature ?? 0.8,
@@ -90,6 +93,7 @@ export function withDefaults(options: GenerateOptions, eosIds: readonly number[]
   };
   for (const [name, rule] of Object.entries(rules) as [keyof typeof rules, Rule][])
     check(name, sampling[name], rule);
+  check('seed', sampling.seed, integer(0, Number.MAX_SAFE_INTEGER - Math.max(0, texts - 1)));
   if (sampling.stop.some((stop) => typeof stop !== 'string' || stop === ''))
     throw invalid('stop', options.stop, 'a text of at least one character');
   if (!sampling.stopIds.every((id) => Number.isSafeInteger(id)))

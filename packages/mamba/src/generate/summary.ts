@@ -12,14 +12,12 @@ export type StopReason =
   /** an op failed */
   | 'failed';
 
-/** How a generation went; milliseconds are those spent in it, not between its pieces. */
-export interface GenerationSummary {
-  readonly reason: StopReason;
+/** What was done in which time; milliseconds are those spent in it, not between the pieces. */
+export interface Measured {
   /** Drawn. */
   readonly tokens: number;
   /** Run before the first was drawn. */
   readonly promptTokens: number;
-  readonly seed: number;
   readonly backend: string;
   /** From the start to the first token. */
   readonly prefillMilliseconds: number;
@@ -29,11 +27,18 @@ export interface GenerationSummary {
   readonly decodeTokensPerSecond: number;
 }
 
+/** How a generation went. */
+export interface GenerationSummary extends Measured {
+  readonly reason: StopReason;
+  readonly seed: number;
+}
+
 /** Time spent at work, and what was done in it. */
 export class Meter {
   readonly #prefill: { milliseconds: number };
   readonly #decode: { milliseconds: number };
-  tokens = 0;
+  #tokens = 0;
+  #first = 0;
   promptTokens = 0;
 
   constructor() {
@@ -43,24 +48,28 @@ export class Meter {
 
   /** Starts a stretch of work; the result ends it. It counts as prefill until a token has been drawn. */
   start(): Disposable {
-    const phase = this.tokens === 0 ? this.#prefill : this.#decode;
+    const phase = this.#tokens === 0 ? this.#prefill : this.#decode;
     const started = performance.now();
     return { [Symbol.dispose]: () => void (phase.milliseconds += performance.now() - started) };
   }
 
-  summary(reason: StopReason, seed: number, backend: string): GenerationSummary {
+  /** Counts the tokens of one step. */
+  drawn(count: number): void {
+    this.#first ||= count;
+    this.#tokens += count;
+  }
+
+  measured(backend: string): Measured {
     const { milliseconds: prefill } = this.#prefill;
     const { milliseconds: decode } = this.#decode;
     return {
-      reason,
-      tokens: this.tokens,
+      tokens: this.#tokens,
       promptTokens: this.promptTokens,
-      seed,
       backend,
       prefillMilliseconds: prefill,
       prefillTokensPerSecond: rate(this.promptTokens, prefill),
       decodeMilliseconds: decode,
-      decodeTokensPerSecond: rate(this.tokens - 1, decode),
+      decodeTokensPerSecond: rate(this.#tokens - this.#first, decode),
     };
   }
 }

@@ -9,7 +9,11 @@ export interface PrefillOptions {
   readonly signal?: AbortSignal | undefined;
   /** Tokens that are run at once. */
   readonly chunk: number;
+  /** Where each of several texts begins among the tokens, and the end; the states then have a row for each. */
+  readonly offsets?: readonly number[] | undefined;
 }
+
+type Inputs = { ids: InputSpec; cuSeqlens?: InputSpec };
 
 /**
  * Runs tokens through the layers for what they leave in the states. Full chunks are one recorded program, the
@@ -23,19 +27,19 @@ export async function prefill(
   options: PrefillOptions,
   advanced: (count: number) => void,
 ): Promise<void> {
-  const { signal, chunk } = options;
-  using program = tokens.length >= chunk ? recordChunk(network, states, chunk) : undefined;
+  const { signal, chunk, offsets } = options;
+  using program = tokens.length >= chunk ? recordChunk(network, states, chunk, offsets?.length) : undefined;
   await program?.prepare({ signal });
   let inFlight: Promise<unknown> | undefined;
   for (let at = 0; at < tokens.length; at += chunk) {
     throwIfAborted(signal, 'reading the prompt');
-    const ids = tensor(Int32Array.from(tokens.slice(at, at + chunk)), [
-      1,
-      Math.min(chunk, tokens.length - at),
-    ]);
-    const done = program && ids.size === chunk ? edge(program.run({ ids })) : runOnce(network, states, ids);
+    const size = Math.min(chunk, tokens.length - at);
+    const ids = tensor(Int32Array.from(tokens.slice(at, at + size)), [1, size]);
+    const cuSeqlens = offsets && tensor(Int32Array.from(offsets, (to) => clamp(to - at, size)));
+    const given = { ids, ...(cuSeqlens && { cuSeqlens }) };
+    const done = program && size === chunk ? edge(program.run(given)) : runOnce(network, states, given);
     done.catch(() => undefined);
-    advanced(ids.size);
+    advanced(size);
     // One chunk runs while the next is enqueued; more would only be more to wait for after an abort.
     await inFlight;
     inFlight = done;
@@ -48,20 +52,32 @@ function recordChunk(
   network: Network,
   states: readonly LayerState[],
   chunk: number,
-): Program<{ ids: InputSpec }, FloatTensor> {
-  return network.engine.record({ ids: { dtype: 'i32', shape: [1, chunk] } }, ({ ids }) =>
-    hidden(network, states, ids),
-  );
+  offsets: number | undefined,
+): Program<Inputs, FloatTensor> {
+  const inputs: Inputs = {
+    ids: { dtype: 'i32', shape: [1, chunk] },
+    ...(offsets !== undefined && { cuSeqlens: { dtype: 'i32', shape: [offsets] } }),
+  };
+  return network.engine.record(inputs, (given) => hidden(network, states, given));
 }
 
-function runOnce(network: Network, states: readonly LayerState[], ids: Tensor): Promise<unknown> {
-  using x = hidden(network, states, ids);
+interface Given {
+  readonly ids: Tensor;
+  readonly cuSeqlens?: Tensor | undefined;
+}
+
+function runOnce(network: Network, states: readonly LayerState[], given: Given): Promise<unknown> {
+  using x = hidden(network, states, given);
   return edge(x);
 }
 
-function hidden(network: Network, states: readonly LayerState[], ids: Tensor): FloatTensor {
+function hidden(network: Network, states: readonly LayerState[], { ids, cuSeqlens }: Given): FloatTensor {
   using x = network.embed(ids);
-  return forwardLayers(network.layers, x, states);
+  return forwardLayers(network.layers, x, { states, cuSeqlens });
+}
+
+function clamp(value: number, most: number): number {
+  return Math.min(Math.max(value, 0), most);
 }
 
 /** Settles when `x` is there: a read of one element, in the order of the queue. */

@@ -30,7 +30,7 @@ interface Mark {
 export class Session implements Disposable {
   readonly #network: Network;
   readonly #states: readonly LayerState[];
-  readonly #siblings: Set<Session>;
+  readonly #siblings: Set<Disposable>;
   readonly #held = new Set<Disposable>();
   #marks: Mark[] = [];
   #tokens: number[] = [];
@@ -42,9 +42,9 @@ export class Session implements Disposable {
   /**
    * @internal Made by `model.session()` and `model.restore()`.
    * @param states freed with the session
-   * @param siblings the model's sessions: this one is among them for as long as it lives
+   * @param siblings what lives on the model: this one is among them for as long as it lives
    */
-  constructor(network: Network, states: readonly LayerState[], siblings: Set<Session>) {
+  constructor(network: Network, states: readonly LayerState[], siblings: Set<Disposable>) {
     this.#network = network;
     this.#states = states;
     this.#siblings = siblings.add(this);
