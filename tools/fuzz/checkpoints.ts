@@ -21,10 +21,12 @@ for (let i = 0; i < count && tally.open; i++) {
     const files = corrupt(original, new Random(seed));
     const blobs = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, new Blob([bytes])]));
     await using model = await loadModel(blobs, { engine });
-    for await (const _ of model.generate(model.tokenizer ? 'ab' : [1], { maxTokens: 1, temperature: 0 })) break;
+    for await (const _ of model.generate(model.tokenizer ? 'ab' : [1], { maxTokens: 1, temperature: 0 }))
+      break;
   });
   const { storages, liveBuffers } = engine.memory();
-  if (storages !== 0 || liveBuffers !== 0) tally.leak(`seed ${seed}: ${storages} tensors and ${liveBuffers} buffers left`);
+  if (storages !== 0 || liveBuffers !== 0)
+    tally.leak(`seed ${seed}: ${storages} tensors and ${liveBuffers} buffers left`);
 }
 await engine.dispose();
 tally.report();

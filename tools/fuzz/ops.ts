@@ -28,7 +28,8 @@ for (let i = 0; i < count && tally.open; i++) {
   for (const value of owned) value.dispose();
   await engine.sync().catch(() => undefined);
   const { storages, liveBuffers } = engine.memory();
-  if (storages !== 0 || liveBuffers !== 0) tally.leak(`seed ${seed}, ${op}: ${storages} tensors and ${liveBuffers} buffers left`);
+  if (storages !== 0 || liveBuffers !== 0)
+    tally.leak(`seed ${seed}, ${op}: ${storages} tensors and ${liveBuffers} buffers left`);
 }
 await engine.dispose();
 tally.report();

@@ -30,7 +30,8 @@ export class Tally {
 
   async run(label: string, body: () => Promise<void>): Promise<void> {
     this.#tries++;
-    if (process.stderr.isTTY && this.#tries % 1000 === 0) process.stderr.write(`\r${this.#tries} / ${this.#what.count}`);
+    if (process.stderr.isTTY && this.#tries % 1000 === 0)
+      process.stderr.write(`\r${this.#tries} / ${this.#what.count}`);
     try {
       await body();
       this.#count('success');
@@ -48,7 +49,9 @@ export class Tally {
   report(): void {
     const findings = [...new Set(this.#findings)];
     const outcomes = Object.fromEntries([...this.#outcomes].toSorted());
-    console.log(JSON.stringify({ ...this.#what, tries: this.#tries, outcomes, findings: findings.length }, null, 2));
+    console.log(
+      JSON.stringify({ ...this.#what, tries: this.#tries, outcomes, findings: findings.length }, null, 2),
+    );
     for (const finding of findings) console.log(finding);
     process.exitCode = findings.length === 0 ? 0 : 1;
   }

@@ -25,11 +25,21 @@ const shapes: Readonly<Record<string, readonly number[]>> = {
   'backbone.layers.0.mixer.out_proj.weight': [dModel, dInner],
 };
 const config = {
-  model_type: 'mamba', hidden_size: dModel, intermediate_size: dInner, state_size: dState, conv_kernel: dConv,
-  num_hidden_layers: 1, time_step_rank: dtRank, vocab_size: vocabulary, eos_token_id: 0,
+  model_type: 'mamba',
+  hidden_size: dModel,
+  intermediate_size: dInner,
+  state_size: dState,
+  conv_kernel: dConv,
+  num_hidden_layers: 1,
+  time_step_rank: dtRank,
+  vocab_size: vocabulary,
+  eos_token_id: 0,
 };
 const tokenizer = {
-  version: '1.0', added_tokens: [], normalizer: null, post_processor: null,
+  version: '1.0',
+  added_tokens: [],
+  normalizer: null,
+  post_processor: null,
   pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
   decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
   model: { type: 'BPE', vocab: { a: 0, b: 1, c: 2, ab: 3, Ġ: 4, d: 5, e: 6, f: 7 }, merges: ['a b'] },
@@ -54,7 +64,30 @@ export function tinyCheckpoint(): Files {
 
 /** What a file may say instead of what it should. */
 const values: readonly unknown[] = [
-  0, -1, 1, 3, 1e9, 2 ** 53, 1.5, NaN, 'Infinity', '', 'mamba2', 'F16', 'F999', null, true, [], [[]], {}, [0, 4], [4, 0], [0, 1e18], [-4, 4], [2 ** 31, 2], 'x'.repeat(300),
+  0,
+  -1,
+  1,
+  3,
+  1e9,
+  2 ** 53,
+  1.5,
+  NaN,
+  'Infinity',
+  '',
+  'mamba2',
+  'F16',
+  'F999',
+  null,
+  true,
+  [],
+  [[]],
+  {},
+  [0, 4],
+  [4, 0],
+  [0, 1e18],
+  [-4, 4],
+  [2 ** 31, 2],
+  'x'.repeat(300),
 ];
 
 /** One to four changes to a checkpoint: bytes, cuts, or what the JSON inside it says. */
@@ -69,7 +102,9 @@ export function corrupt(original: Files, random: Random): Files {
     else if (change === 1) files[name] = bytes.slice(0, random.int(0, bytes.length));
     else if (change === 2) files[name] = concat(bytes, new Uint8Array(random.int(1, 64)));
     else if (change < 6) files[name] = flipped(bytes, random);
-    else files[name] = name === 'model.safetensors' ? relabelled(bytes, random) : bytesOf(changedJson(bytes, random));
+    else
+      files[name] =
+        name === 'model.safetensors' ? relabelled(bytes, random) : bytesOf(changedJson(bytes, random));
   }
   return files;
 }
