@@ -99,7 +99,7 @@ export class LinearArgs {
   R: u32;
   K: u32;
   M: u32;
-  /** Rows, a multiple of 6, whose x is kept at hand while the weights pass by. */
+  /** Rows, best a multiple of LINEAR_ROWS, whose x is kept at hand while the weights pass by. */
   rowBlock: u32;
   /** Storage of x, residual, y. */
   dtype: u32;
@@ -122,7 +122,7 @@ export class LinearArgs {
   yR: isize;
 }
 
-/** A weight (M, K) into panels of f32, f16 or bf16. */
+/** A weight (M, K) into panels of f32, f16, bf16 or i8. */
 @unmanaged
 export class PackArgs {
   M: u32;
