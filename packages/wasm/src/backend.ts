@@ -18,6 +18,7 @@ import { TRAPPED } from './executor/control.ts';
 import { encodeList } from './executor/encode.ts';
 import type { Step } from './executor/encode.ts';
 import type { Executor, ListFailure } from './executor/executor.ts';
+import { BusyRanges } from './memory/busy-ranges.ts';
 import { HostHeap } from './memory/host-heap.ts';
 import type { LinearMemory } from './memory/linear-memory.ts';
 import type { Region } from './memory/region.ts';
@@ -39,8 +40,7 @@ export class WasmBackend implements Backend<Region> {
   readonly #executor: Executor;
   readonly #kernels: ReadonlyMap<string, number>;
   readonly #heap: HostHeap;
-  /** The newest submission when something was last freed; what is allocated now may lie there. */
-  #lastFree = 0;
+  readonly #busy: BusyRanges = new BusyRanges((submission) => this.#hasRun(submission));
   #liveBytes = 0;
   #liveBuffers = 0;
 
@@ -50,7 +50,7 @@ export class WasmBackend implements Backend<Region> {
     this.#executor = executor;
     this.#kernels = new Map(table.names.map((name, index) => [name, index]));
     this.#heap = new HostHeap(
-      (byteLength) => memory.alloc(byteLength, { untouched: !this.#hasRun(this.#lastFree) }),
+      (byteLength) => this.#allocIdle(byteLength),
       (address) => memory.free(address),
     );
     if (executor.lost) this.lost = executor.lost;
@@ -63,7 +63,9 @@ export class WasmBackend implements Backend<Region> {
     if (!assessment.ok || !assessment.contiguous) return assessment;
     // Ops name what their kernel wants dense; a plan names what the engine has to copy for that.
     const scattered = ({ shape, strides }: TensorSpec): boolean => !isContiguous({ shape, strides });
-    const contiguous = assessment.contiguous.filter((name) => call.inputs[name] && scattered(call.inputs[name]));
+    const contiguous = assessment.contiguous.filter(
+      (name) => call.inputs[name] && scattered(call.inputs[name]),
+    );
     return { ...assessment, contiguous };
   }
 
@@ -114,7 +116,7 @@ export class WasmBackend implements Backend<Region> {
   alloc(byteLength: number, { zero }: { readonly zero: boolean }): Region {
     this.#requirePresent();
     const address = this.#memory.alloc(byteLength);
-    const region = { address, byteLength, lastUse: this.#lastFree };
+    const region = { address, byteLength, lastUse: this.#busy.lastUse(address, byteLength) };
     this.#liveBytes += byteLength;
     this.#liveBuffers++;
     if (zero && this.#hasRun(region.lastUse)) this.#memory.bytes.fill(0, address, address + byteLength);
@@ -124,7 +126,7 @@ export class WasmBackend implements Backend<Region> {
 
   free(region: Region): void {
     this.#memory.free(region.address);
-    this.#lastFree = this.#executor.enqueued;
+    this.#busy.add(region.address, region.byteLength, region.lastUse);
     this.#liveBytes -= region.byteLength;
     this.#liveBuffers--;
   }
@@ -172,6 +174,20 @@ export class WasmBackend implements Backend<Region> {
     if (this.#executor.failure) throw this.#executor.failure;
   }
 
+  /** Memory that nothing on its way touches; what is freed but busy is set aside meanwhile. */
+  #allocIdle(byteLength: number): number {
+    const aside: number[] = [];
+    try {
+      for (;;) {
+        const address = this.#memory.alloc(byteLength);
+        if (this.#busy.lastUse(address, byteLength) === 0) return address;
+        aside.push(address);
+      }
+    } finally {
+      for (const address of aside) this.#memory.free(address);
+    }
+  }
+
   #hasRun(submission: number): boolean {
     return this.#executor.completed >= submission;
   }
@@ -216,8 +232,7 @@ export class WasmBackend implements Backend<Region> {
   ): void | Promise<void> {
     return this.#executor.execute(list, {
       release,
-      explain: (failure) =>
-        new CallFailure(callOf[failure.index]!, describe(failure, steps[failure.index]!)),
+      explain: (failure) => new CallFailure(callOf[failure.index]!, describe(failure, steps[failure.index]!)),
     });
   }
 }

@@ -41,7 +41,9 @@ async function open(options: WasmOptions, manner: Manner, signal: AbortSignal | 
   throwIfAborted(signal, 'loading wasm');
   const memory = new LinearMemory({ shared: wantsCrew, maximum: maxMemory });
   const table = tableOf(module, memory);
-  const control = new Int32Array(wantsCrew ? new SharedArrayBuffer(4 * controlWords) : new ArrayBuffer(4 * controlWords));
+  const control = new Int32Array(
+    wantsCrew ? new SharedArrayBuffer(4 * controlWords) : new ArrayBuffer(4 * controlWords),
+  );
   const { workerThreads } = surroundings();
   const shared = { module, memory: memory.memory, control, threads };
   const crew = wantsCrew
@@ -51,7 +53,12 @@ async function open(options: WasmOptions, manner: Manner, signal: AbortSignal | 
     crew && mode === 'worker'
       ? new WorkerExecutor(crew, control, threads)
       : new InlineExecutor({ ...shared, thread: 0, table, words: memory.words }, crew);
-  const facts = { simd: relaxed ? 'relaxed' : 'baseline', mode, threads, ...(limit !== undefined && { limit }) };
+  const facts = {
+    simd: relaxed ? 'relaxed' : 'baseline',
+    mode,
+    threads,
+    ...(limit !== undefined && { limit }),
+  };
   return new WasmBackend({ kind: 'cpu', name: 'WebAssembly', facts }, memory, executor, table);
 }
 
@@ -59,6 +66,10 @@ function tableOf(module: WebAssembly.Module, { memory }: LinearMemory): KernelTa
   try {
     return kernelTable(new WebAssembly.Instance(module, { env: { memory } }), memory);
   } catch (cause) {
-    throw new SsError('backend-unavailable', `The kernels of wasm do not fit this memory: ${String(cause)}.`, { cause });
+    throw new SsError(
+      'backend-unavailable',
+      `The kernels of wasm do not fit this memory: ${String(cause)}.`,
+      { cause },
+    );
   }
 }

@@ -27,11 +27,14 @@ export function chooseManner({ mode = 'auto', threads = 'auto' }: WasmOptions, w
   const wanted = asked ?? Math.min(where.cores, mostThreadsUnasked);
   if (!where.sharedMemory) {
     if (mode === 'worker') {
-      throw new SsError('backend-unavailable', 'Worker mode of wasm needs shared memory.', { hint: isolationHint });
+      throw new SsError('backend-unavailable', 'Worker mode of wasm needs shared memory.', {
+        hint: isolationHint,
+      });
     }
     return asked === 1 ? alone : { ...alone, limit: 'no shared memory' };
   }
-  if (mode !== 'inline') return { mode: 'worker', threads: wanted, crew: true, ...(mode === 'auto' && { alternative: alone }) };
+  if (mode !== 'inline')
+    return { mode: 'worker', threads: wanted, crew: true, ...(mode === 'auto' && { alternative: alone }) };
   if (wanted === 1) return alone;
   if (!where.mayWait) return { ...alone, limit: 'a page may not wait for threads' };
   // Inline calls are the one thing asked for; more threads are welcome if there are any.

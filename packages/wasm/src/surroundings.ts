@@ -19,7 +19,12 @@ export interface NodeWorker {
 export interface WorkerThreads {
   readonly Worker: new (
     script: string | URL,
-    options: { readonly eval?: boolean; readonly name?: string; readonly execArgv?: string[]; readonly env?: object },
+    options: {
+      readonly eval?: boolean;
+      readonly name?: string;
+      readonly execArgv?: string[];
+      readonly env?: object;
+    },
   ) => NodeWorker;
 }
 

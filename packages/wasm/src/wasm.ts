@@ -1,18 +1,30 @@
-import { defineBackend } from '@ss/core';
+import { defineBackend, SsError } from '@ss/core';
 import type { Backend, BackendRegistration, Probe } from '@ss/core';
 import { hasSimd } from './kernels/module.ts';
+import { addressSpace, pageBytes } from './memory/pages.ts';
 import type { WasmOptions } from './options.ts';
+
+const mostThreads = 256;
 
 /**
  * The WebAssembly backend: SIMD kernels, on threads where the environment has shared memory. Works in Node,
  * browsers and workers without configuration.
+ * @throws SsError `argument-invalid` for an option that means nothing
  */
 export function wasm(options: WasmOptions = {}): BackendRegistration {
-  return defineBackend({ apiVersion: 1, id: 'wasm', priority: 100, probe, load: async (given): Promise<Backend> => (await import('./load.ts')).load(options, given) });
+  check(options);
+  return defineBackend({
+    apiVersion: 1,
+    id: 'wasm',
+    priority: 100,
+    probe,
+    load: async (given): Promise<Backend> => (await import('./load.ts')).load(options, given),
+  });
 }
 
 function probe(): Probe {
-  if (typeof WebAssembly !== 'object') return blocked('webassembly-missing', 'this environment has no WebAssembly');
+  if (typeof WebAssembly !== 'object')
+    return blocked('webassembly-missing', 'this environment has no WebAssembly');
   if (!hasSimd()) return blocked('simd-missing', 'WebAssembly has no SIMD here');
   return { available: true };
 }
@@ -20,4 +32,30 @@ function probe(): Probe {
 function blocked(code: string, message: string): Probe {
   const fix = 'Use Node 22 or a browser of 2023 or later.';
   return { available: false, blockers: [{ code, message, origin: 'environment', fix }] };
+}
+
+function check({ threads, mode, relaxedSimd, maxMemory }: WasmOptions): void {
+  const within = (value: unknown, least: number, most: number): boolean =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+  const wanted: readonly (readonly [name: string, value: unknown, ok: boolean, what: string])[] = [
+    [
+      'threads',
+      threads,
+      threads === 'auto' || within(threads, 1, mostThreads),
+      `'auto' or 1 to ${mostThreads}`,
+    ],
+    ['mode', mode, ['auto', 'inline', 'worker'].includes(String(mode)), "'auto', 'inline' or 'worker'"],
+    ['relaxedSimd', relaxedSimd, ['auto', true, false].includes(relaxedSimd!), "'auto', true or false"],
+    ['maxMemory', maxMemory, within(maxMemory, 4 * pageBytes, addressSpace), 'bytes, from 256 KiB to 4 GiB,'],
+  ];
+  for (const [name, value, ok, what] of wanted) {
+    if (value === undefined || ok) continue;
+    throw new SsError(
+      'argument-invalid',
+      `wasm: ${name} is ${JSON.stringify(value)} where ${what} is wanted.`,
+      {
+        details: { [name]: value },
+      },
+    );
+  }
 }

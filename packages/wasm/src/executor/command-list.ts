@@ -35,7 +35,9 @@ export interface KernelTable {
 
 /** Kernels by number: the same in every thread, since every thread has the same module. */
 export function kernelTable(instance: WebAssembly.Instance, memory: WebAssembly.Memory): KernelTable {
-  const own = Object.entries(instance.exports).filter((entry): entry is [string, Kernel] => typeof entry[1] === 'function');
+  const own = Object.entries(instance.exports).filter(
+    (entry): entry is [string, Kernel] => typeof entry[1] === 'function',
+  );
   const all: [string, Kernel][] = [['copyBytes', copyBytes(memory)], ['fillZero', fillZero(memory)], ...own];
   return { names: all.map(([name]) => name), kernels: all.map(([, kernel]) => kernel) };
 }

@@ -4,6 +4,8 @@ import type { Start } from '../worker/start.ts';
 import { startThread } from './thread.ts';
 import type { Thread } from './thread.ts';
 
+const hint = 'Where a policy forbids blob: workers, wasm({ workerUrl }) names the script @ss/wasm/worker.';
+
 export interface CrewOptions extends Omit<Start, 'thread' | 'coordinator'> {
   /** Thread 0 is a worker too. */
   readonly coordinator: boolean;
@@ -29,7 +31,13 @@ export class Crew {
   }
 
   /** @throws SsError `backend-unavailable` when workers cannot be started here, `aborted` */
-  static async start({ coordinator, workerUrl, workerThreads, signal, ...shared }: CrewOptions): Promise<Crew> {
+  static async start({
+    coordinator,
+    workerUrl,
+    workerThreads,
+    signal,
+    ...shared
+  }: CrewOptions): Promise<Crew> {
     const crew = new Crew();
     const first = coordinator ? 0 : 1;
     try {
@@ -50,7 +58,9 @@ export class Crew {
               }
             },
             died(why) {
-              reject(new SsError('backend-unavailable', `The threads of wasm do not start: ${why}.`));
+              reject(
+                new SsError('backend-unavailable', `The threads of wasm do not start: ${why}.`, { hint }),
+              );
               crew.#lose(`Thread ${thread} of wasm is gone: ${why}.`);
             },
           });

@@ -1,7 +1,7 @@
 import { argWords } from '../kernels/args.ts';
 import type { HostHeap } from '../memory/host-heap.ts';
-import { pageBytes } from '../memory/linear-memory.ts';
 import type { LinearMemory } from '../memory/linear-memory.ts';
+import { pageBytes } from '../memory/pages.ts';
 import type { Work } from '../ops/kernel-op.ts';
 import { commandWords, listHeader } from './command-list.ts';
 

@@ -1,6 +1,30 @@
-import { ALL_THREADS, ARGS, commandWords, COUNT, KERNEL, listHeader, PAGES, SCRATCH, SCRATCH_STEP, SHARED_COUNT, UNITS } from './command-list.ts';
+import {
+  ALL_THREADS,
+  ARGS,
+  commandWords,
+  COUNT,
+  KERNEL,
+  listHeader,
+  PAGES,
+  SCRATCH,
+  SCRATCH_STEP,
+  SHARED_COUNT,
+  UNITS,
+} from './command-list.ts';
 import type { KernelTable } from './command-list.ts';
-import { ARRIVED, FAILED, GENERATION, LIST, MESSAGE, messageLength, PHASE, STATUS, TRAPPED, waitWhile, wake } from './control.ts';
+import {
+  ARRIVED,
+  FAILED,
+  GENERATION,
+  LIST,
+  MESSAGE,
+  messageLength,
+  PHASE,
+  STATUS,
+  TRAPPED,
+  waitWhile,
+  wake,
+} from './control.ts';
 
 const pageWords = 65536 / 4;
 
@@ -72,7 +96,16 @@ function walk(place: Place, list: number, count: number): void {
       const units = words[at + UNITS]! >>> 0;
       const begin = all ? Math.floor((units * thread) / threads) : 0;
       const end = all ? Math.floor((units * (thread + 1)) / threads) : units;
-      if (begin < end) run(place, index, words[at + KERNEL]!, words[at + ARGS]! >>> 0, begin, end, (words[at + SCRATCH]! + thread * words[at + SCRATCH_STEP]!) >>> 0);
+      if (begin < end)
+        run(
+          place,
+          index,
+          words[at + KERNEL]!,
+          words[at + ARGS]! >>> 0,
+          begin,
+          end,
+          (words[at + SCRATCH]! + thread * words[at + SCRATCH_STEP]!) >>> 0,
+        );
     }
     shared = all;
   }

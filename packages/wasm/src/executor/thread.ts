@@ -52,5 +52,10 @@ function webThread({ name, workerUrl, heard, died }: ThreadOptions): Thread {
   });
   worker.addEventListener('error', (event) => died(event.message || 'its worker could not be loaded'));
   const nothing = (): void => undefined;
-  return { post: (message) => worker.postMessage(message), hold: nothing, rest: nothing, terminate: () => worker.terminate() };
+  return {
+    post: (message) => worker.postMessage(message),
+    hold: nothing,
+    rest: nothing,
+    terminate: () => worker.terminate(),
+  };
 }

@@ -37,7 +37,9 @@ test('live blocks never overlap, and freeing everything lets the whole memory be
     }
     if (i % 500 === 0) {
       const sorted = [...live].sort(([a], [b]) => a - b);
-      expect(sorted.filter(([start], k) => k > 0 && sorted[k - 1]![0] + sorted[k - 1]![1] > start)).toEqual([]);
+      expect(sorted.filter(([start], k) => k > 0 && sorted[k - 1]![0] + sorted[k - 1]![1] > start)).toEqual(
+        [],
+      );
     }
   }
   for (const address of live.keys()) allocator.free(address);

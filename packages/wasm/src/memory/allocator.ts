@@ -6,9 +6,8 @@ export const alignment = 256;
  * outside the memory, so a kernel that writes too far cannot corrupt it. Addresses are plain numbers up to 2^32.
  */
 export class Allocator {
-  /** One past the highest address handed out, now and ever. */
+  /** One past the highest address ever handed out. */
   #top: number;
-  #highest: number;
   readonly #reserve: (top: number) => boolean;
   readonly #used = new Map<number, number>();
   /** Free blocks by start and by end, to find neighbours. */
@@ -24,7 +23,6 @@ export class Allocator {
    */
   constructor(base: number, reserve: (top: number) => boolean) {
     this.#top = roundUp(base);
-    this.#highest = this.#top;
     this.#reserve = reserve;
   }
 
@@ -39,18 +37,11 @@ export class Allocator {
   /** An address, or undefined when the memory cannot grow that far. */
   alloc(byteLength: number): number | undefined {
     const size = roundUp(Math.max(byteLength, 1));
-    return this.#use(this.#takeFree(size) ?? this.#extend(size), size);
-  }
-
-  /** As `alloc`, at addresses that were never handed out before. */
-  allocUntouched(byteLength: number): number | undefined {
-    const size = roundUp(Math.max(byteLength, 1));
-    const gap = this.#top;
-    const start = this.#highest;
-    if (!this.#reserve(start + size)) return undefined;
-    this.#top = this.#highest = start + size;
-    if (start > gap) this.#addFree(gap, start - gap);
-    return this.#use(start, size);
+    const start = this.#takeFree(size) ?? this.#extend(size);
+    if (start === undefined) return undefined;
+    this.#used.set(start, size);
+    this.#liveBytes += size;
+    return start;
   }
 
   /** @throws RangeError for an address that is not allocated, such as one freed twice */
@@ -69,13 +60,6 @@ export class Allocator {
     else this.#addFree(start, size);
   }
 
-  #use(start: number | undefined, size: number): number | undefined {
-    if (start === undefined) return undefined;
-    this.#used.set(start, size);
-    this.#liveBytes += size;
-    return start;
-  }
-
   #takeFree(size: number): number | undefined {
     const at = this.#position(size, 0);
     const start = this.#bySize[at];
@@ -90,7 +74,6 @@ export class Allocator {
     const start = this.#top;
     if (!this.#reserve(start + size)) return undefined;
     this.#top = start + size;
-    this.#highest = Math.max(this.#highest, this.#top);
     return start;
   }
 

@@ -1,9 +1,7 @@
 import { SsError } from '@ss/core';
 import { Allocator } from './allocator.ts';
+import { addressSpace, pageBytes } from './pages.ts';
 
-export const pageBytes = 65536;
-/** What 32-bit addresses reach. */
-export const addressSpace: number = 2 ** 32;
 /** Addresses below belong to the kernels' constants; see `reservedPages` in `scripts/compile.ts`. */
 const reserved = pageBytes;
 /** Growing has a price beside the bytes, so it happens in steps. */
@@ -19,7 +17,13 @@ export class LinearMemory {
   #words: Int32Array<ArrayBufferLike>;
 
   /** @throws SsError `out-of-memory` when not even the address space can be had */
-  constructor({ shared, maximum = addressSpace }: { readonly shared: boolean; readonly maximum?: number | undefined }) {
+  constructor({
+    shared,
+    maximum = addressSpace,
+  }: {
+    readonly shared: boolean;
+    readonly maximum?: number | undefined;
+  }) {
     this.shared = shared;
     const { memory, pages } = reserve(shared, Math.floor(maximum / pageBytes));
     this.memory = memory;
@@ -49,14 +53,9 @@ export class LinearMemory {
     return this.#allocator.liveBlocks;
   }
 
-  /**
-   * An address, aligned to 256 bytes; with `untouched`, one that was never in use.
-   * @throws SsError `out-of-memory`
-   */
-  alloc(byteLength: number, { untouched = false }: { readonly untouched?: boolean } = {}): number {
-    const address = untouched
-      ? this.#allocator.allocUntouched(byteLength)
-      : this.#allocator.alloc(byteLength);
+  /** An address, aligned to 256 bytes. @throws SsError `out-of-memory` */
+  alloc(byteLength: number): number {
+    const address = this.#allocator.alloc(byteLength);
     if (address !== undefined) return address;
     throw new SsError(
       'out-of-memory',

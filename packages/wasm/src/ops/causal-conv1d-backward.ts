@@ -50,7 +50,9 @@ export const causalConv1dBackward: KernelOp = {
       scratchBytes: perThread,
       cost: flops,
       values: {
-        L, D, W,
+        L,
+        D,
+        W,
         silu: options['activation'] === 'silu' ? 1 : 0,
         reverse: options['reverse'] ? 1 : 0,
         ...sequenceFields(call),

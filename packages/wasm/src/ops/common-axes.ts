@@ -13,8 +13,7 @@ export function commonAxes(views: readonly Pick<TensorSpec, 'shape' | 'strides'>
   for (const [axis, extent] of views[0]!.shape.entries()) {
     if (extent === 1) continue;
     const last = extents.length - 1;
-    const merges =
-      last >= 0 && views.every((view, v) => strides[v]![last] === view.strides[axis]! * extent);
+    const merges = last >= 0 && views.every((view, v) => strides[v]![last] === view.strides[axis]! * extent);
     if (merges) extents[last]! *= extent;
     else extents.push(extent);
     for (const [v, view] of views.entries()) strides[v]![extents.length - 1] = view.strides[axis]!;

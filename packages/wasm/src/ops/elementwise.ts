@@ -1,6 +1,14 @@
 import { dtypes as dtypeInfo, elementSpan } from '@ss/core';
-import type { DType, OpCall, TensorSpec } from '@ss/core';
-import { MAP_ADD, MAP_CAST, MAP_CHUNK, MAP_MOVE, MAP_SILU, MAP_SOFTPLUS, mapArgs } from '../kernels/layout.generated.ts';
+import type { DType, TensorSpec } from '@ss/core';
+import {
+  MAP_ADD,
+  MAP_CAST,
+  MAP_CHUNK,
+  MAP_MOVE,
+  MAP_SILU,
+  MAP_SOFTPLUS,
+  mapArgs,
+} from '../kernels/layout.generated.ts';
 import { code, fields, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
 import { commonAxes } from './common-axes.ts';
@@ -9,7 +17,14 @@ import { refuse, unsupported } from './refusal.ts';
 
 /** Axes that the kernel walks. */
 const mostAxes = 6;
-const axes: Readonly<Record<'0' | '1' | '2' | '3' | '4' | '5', number>> = { 0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 5 };
+const axes: Readonly<Record<'0' | '1' | '2' | '3' | '4' | '5', number>> = {
+  0: 0,
+  1: 1,
+  2: 2,
+  3: 3,
+  4: 4,
+  5: 5,
+};
 const real = { '*': ['f32', 'f16', 'bf16'] } as const;
 const scratchBytes = roundUp(2 * 4 * MAP_CHUNK);
 
@@ -66,7 +81,11 @@ export const copy: KernelOp = {
     const to = outputs['y'] ?? inputs['to']!;
     const kind = x.dtype === to.dtype ? MAP_MOVE : MAP_CAST;
     if (!inputs['to'] || !overlap(x, to)) return [mapWork(kind, x, undefined, to)];
-    const staged = { ...dense(x), buffer: scratch!, offset: (threads * scratchBytes) / dtypeInfo[x.dtype].bytes };
+    const staged = {
+      ...dense(x),
+      buffer: scratch!,
+      offset: (threads * scratchBytes) / dtypeInfo[x.dtype].bytes,
+    };
     return [mapWork(MAP_MOVE, x, undefined, staged), mapWork(kind, staged, undefined, to)];
   },
 };
@@ -110,7 +129,9 @@ function stagingBytes({ shape, dtype }: { shape: readonly number[]; dtype: DType
 }
 
 function dense<S extends TensorSpec>(spec: S): S {
-  const strides = spec.shape.map((_, axis) => spec.shape.slice(axis + 1).reduce((product, extent) => product * extent, 1));
+  const strides = spec.shape.map((_, axis) =>
+    spec.shape.slice(axis + 1).reduce((product, extent) => product * extent, 1),
+  );
   return { ...spec, strides };
 }
 

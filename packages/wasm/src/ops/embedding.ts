@@ -10,9 +10,16 @@ const real = ['f32', 'f16', 'bf16'] as const;
 
 export const embedding: KernelOp = {
   assess(call, { threads }) {
-    const refused = unsupported(call, { ids: ['i32'], weight: ['f32', 'f16', 'bf16', 'f64'], y: real }) ?? refuseFormat(call);
+    const refused =
+      unsupported(call, { ids: ['i32'], weight: ['f32', 'f16', 'bf16', 'f64'], y: real }) ??
+      refuseFormat(call);
     if (refused) return refused;
-    return { ok: true, numerics: 'bitwise', contiguous: ['ids'], scratchBytes: threads * roundUp(4 * call.sizes['K']!) };
+    return {
+      ok: true,
+      numerics: 'bitwise',
+      contiguous: ['ids'],
+      scratchBytes: threads * roundUp(4 * call.sizes['K']!),
+    };
   },
 
   works({ inputs, outputs, sizes }) {

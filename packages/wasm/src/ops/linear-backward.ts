@@ -40,22 +40,36 @@ export const linearBackward: KernelOp = {
     return [
       widen(dy, wide, R, M),
       linearWork({
-        R, K: M, M: K, ...none,
+        R,
+        K: M,
+        M: K,
+        ...none,
         dtype: code(dy.dtype),
-        x: dyRows.dy, xR: dyRows.dyR, xK: dyRows.dyK,
+        x: dyRows.dy,
+        xR: dyRows.dyR,
+        xK: dyRows.dyK,
         weightType: code(weight.dtype),
         packed: 0,
         ...fields(weight, ['weight', 'weight'], { M: 1, K: 0 }),
-        y: addressOf(dx), yR: K * dtypes[dx.dtype].bytes,
+        y: addressOf(dx),
+        yR: K * dtypes[dx.dtype].bytes,
       }),
       linearWork({
-        R: M, K: R, M: K, ...none,
+        R: M,
+        K: R,
+        M: K,
+        ...none,
         dtype: code('f32'),
-        x: wide, xR: 4, xK: 4 * M,
+        x: wide,
+        xR: 4,
+        xK: 4 * M,
         weightType: code(x.dtype),
         packed: 0,
-        weight: xRows.x, weightM: xRows.xK, weightK: xRows.xR,
-        y: addressOf(dweight), yR: 4 * K,
+        weight: xRows.x,
+        weightM: xRows.xK,
+        weightK: xRows.xR,
+        y: addressOf(dweight),
+        yR: 4 * K,
       }),
       ...(dbias ? [sumParts(dbias, { address: wide, groups: 1, count: R, rows: 1, width: M })] : []),
     ];
@@ -64,7 +78,27 @@ export const linearBackward: KernelOp = {
 
 /** dy as dense f32. */
 function widen(dy: Arg, to: number, rows: number, width: number): Work<typeof mapArgs> {
-  const unused = { e0: 1, e1: 1, e2: 1, e3: 1, x0: 0, x1: 0, x2: 0, x3: 0, y0: 0, y1: 0, y2: 0, y3: 0, b: 0, b0: 0, b1: 0, b2: 0, b3: 0, b4: 0, b5: 0 };
+  const unused = {
+    e0: 1,
+    e1: 1,
+    e2: 1,
+    e3: 1,
+    x0: 0,
+    x1: 0,
+    x2: 0,
+    x3: 0,
+    y0: 0,
+    y1: 0,
+    y2: 0,
+    y3: 0,
+    b: 0,
+    b0: 0,
+    b1: 0,
+    b2: 0,
+    b3: 0,
+    b4: 0,
+    b5: 0,
+  };
   const { dy: x, dyR: x4 } = rowFields(dy, 'dy');
   return {
     kernel: 'map',
@@ -75,10 +109,16 @@ function widen(dy: Arg, to: number, rows: number, width: number): Work<typeof ma
     values: {
       ...unused,
       kind: MAP_CAST,
-      xType: code(dy.dtype), yType: code('f32'),
-      e4: rows, e5: width,
-      x, x4, x5: stride(dy, dy.shape.length - 1),
-      y: to, y4: 4 * width, y5: 4,
+      xType: code(dy.dtype),
+      yType: code('f32'),
+      e4: rows,
+      e5: width,
+      x,
+      x4,
+      x5: stride(dy, dy.shape.length - 1),
+      y: to,
+      y4: 4 * width,
+      y5: 4,
     },
   };
 }

@@ -42,13 +42,23 @@ export function storedAs({ format, dtype }: Pick<TensorSpec, 'format' | 'dtype'>
 export function refuseFormat({ op, inputs }: OpCall): ReturnType<typeof refuse> | undefined {
   const { format } = inputs['weight']!;
   if (storedAs(inputs['weight']!) !== undefined) return undefined;
-  return refuse({ code: 'weight-packed', message: `wasm has no ${op} with a weight packed as ${format}`, origin: 'request' });
+  return refuse({
+    code: 'weight-packed',
+    message: `wasm has no ${op} with a weight packed as ${format}`,
+    origin: 'request',
+  });
 }
 
 export const pack: KernelOp = {
   assess(call, { threads }) {
     const K = call.inputs['weight']!.shape[1]!;
-    return unsupported(call, { '*': real }) ?? { ok: true, numerics: 'bitwise', scratchBytes: threads * roundUp(4 * PANEL * K) };
+    return (
+      unsupported(call, { '*': real }) ?? {
+        ok: true,
+        numerics: 'bitwise',
+        scratchBytes: threads * roundUp(4 * PANEL * K),
+      }
+    );
   },
 
   works({ inputs, outputs }) {
@@ -86,7 +96,9 @@ export const linear: KernelOp = {
     return {
       ok: true,
       numerics: 'bitwise',
-      contiguous: ['x', 'residual'].filter((name) => call.inputs[name] && rowStride(call.inputs[name]) === undefined),
+      contiguous: ['x', 'residual'].filter(
+        (name) => call.inputs[name] && rowStride(call.inputs[name]) === undefined,
+      ),
       scratchBytes: threads * linearScratch(R, K),
       cost: { flops: 2 * R * K * M, bytes: 0 },
     };
@@ -141,7 +153,11 @@ function rowsAtHand(R: number, K: number): number {
   return Math.max(1, groups) * LINEAR_ROWS;
 }
 
-function residualFields(residual: Arg | undefined): { residual: number; residualR: number; residualM: number } {
+function residualFields(residual: Arg | undefined): {
+  residual: number;
+  residualR: number;
+  residualM: number;
+} {
   const { residual: address, residualR, residualK } = rowFields(residual, 'residual');
   return { residual: address, residualR, residualM: residualK };
 }

@@ -71,7 +71,8 @@ function valuesOf(call: Bound): Work<typeof logitsArgs>['values'] {
   const { inputs, outputs, options } = call;
   const { V, vocabulary } = extents(call);
   const { recentIds } = inputs;
-  const number = (name: string, fallback: number): number => (options[name] as number | undefined) ?? fallback;
+  const number = (name: string, fallback: number): number =>
+    (options[name] as number | undefined) ?? fallback;
   const output = (name: string): number => (outputs[name] ? addressOf(outputs[name]) : 0);
   return {
     V,
@@ -96,7 +97,10 @@ function valuesOf(call: Bound): Work<typeof logitsArgs>['values'] {
 }
 
 /** An f64 as two words, the low one first. */
-function double<Name extends string>(name: Name, value: number): { readonly [Word in `${Name}${0 | 1}`]: number } {
+function double<Name extends string>(
+  name: Name,
+  value: number,
+): { readonly [Word in `${Name}${0 | 1}`]: number } {
   const [low, high] = new Int32Array(Float64Array.of(value).buffer);
   return { [`${name}0`]: low, [`${name}1`]: high } as { readonly [Word in `${Name}${0 | 1}`]: number };
 }

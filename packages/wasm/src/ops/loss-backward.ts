@@ -62,7 +62,9 @@ export const embeddingBackward: KernelOp = {
       scratchBytes: roundUp(4 * columns),
       cost: (R + V) * K,
       values: {
-        R, V, K,
+        R,
+        V,
+        K,
         dtype: code(dy!.dtype),
         ids: addressOf(ids!),
         ...rowFields(dy, 'dy'),

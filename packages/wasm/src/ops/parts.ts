@@ -21,7 +21,10 @@ export function partBytes({ groups, count, rows, width }: Omit<Parts, 'address'>
 }
 
 /** Adds the parts, in their order, into a dense output whose rows interleave the groups. */
-export function sumParts(output: Arg, { address, groups, count, rows, width }: Parts): Work<typeof sumPartsArgs> {
+export function sumParts(
+  output: Arg,
+  { address, groups, count, rows, width }: Parts,
+): Work<typeof sumPartsArgs> {
   const size = dtypes[output.dtype].bytes;
   return {
     kernel: 'sumParts',

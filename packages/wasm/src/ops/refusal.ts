@@ -11,10 +11,7 @@ export function refuse(blocker: Blocker): Refusal {
 }
 
 /** Refuses a call with a dtype that its kernel does not take. */
-export function unsupported(
-  call: OpCall,
-  allowed: AllowedDTypes,
-): Refusal | undefined {
+export function unsupported(call: OpCall, allowed: AllowedDTypes): Refusal | undefined {
   for (const [name, { dtype }] of [...Object.entries(call.inputs), ...Object.entries(call.outputs)]) {
     const dtypes = allowed[name] ?? allowed['*']!;
     if (dtypes.includes(dtype)) continue;

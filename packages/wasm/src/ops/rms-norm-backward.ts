@@ -37,7 +37,9 @@ export const rmsNormBackward: KernelOp = {
       scratchBytes: perThread,
       cost: flops,
       values: {
-        R, K, G,
+        R,
+        K,
+        G,
         eps: (options['eps'] as number | undefined) ?? 1e-5,
         sliceRows,
         dtype: code(inputs['x']!.dtype),

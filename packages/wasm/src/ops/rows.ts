@@ -18,7 +18,10 @@ export function rowStride({ shape, strides }: Pick<Layout, 'shape' | 'strides'>)
 }
 
 /** Address and byte strides of (..., K) as rows: `x`, `xR`, `xK`. */
-export function rowFields<Name extends string>(arg: Arg | undefined, name: Name): { readonly [F in Name | `${Name}R` | `${Name}K`]: number } {
+export function rowFields<Name extends string>(
+  arg: Arg | undefined,
+  name: Name,
+): { readonly [F in Name | `${Name}R` | `${Name}K`]: number } {
   const size = arg ? dtypes[arg.dtype].bytes : 0;
   const values = {
     [name]: arg ? addressOf(arg) : 0,

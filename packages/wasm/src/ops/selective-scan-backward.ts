@@ -71,7 +71,11 @@ export const selectiveScanBackward: KernelOp = {
       scratchBytes: perThread,
       cost: flops,
       values: {
-        B, L, H: G, P: D / G, N,
+        B,
+        L,
+        H: G,
+        P: D / G,
+        N,
         headsPerGroup: 1,
         softplus: options['softplus'] ? 1 : 0,
         reverse: options['reverse'] ? 1 : 0,
@@ -132,7 +136,12 @@ function varies({ shape }: Pick<Arg, 'shape'>): boolean {
 
 /** How channels are cut into slices, the scratch of a thread, and the parts that slices and sequences make. */
 function extent(call: OpCall): {
-  slice: number; slices: number; perThread: number; parts: Map<string, Omit<Parts, 'address'>>; partsBytes: number; flops: number;
+  slice: number;
+  slices: number;
+  perThread: number;
+  parts: Map<string, Omit<Parts, 'address'>>;
+  partsBytes: number;
+  flops: number;
 } {
   const { B, L, D, N, G } = call.sizes as unknown as Sizes;
   const S = sequenceCount(call);
@@ -141,7 +150,11 @@ function extent(call: OpCall): {
   const slices = Math.ceil(P / slice);
   const perSlice = slice * N;
   const floats =
-    perSlice * (7 + Math.ceil(L / tileSteps)) + 4 * slice + tileSteps * N * 10 + 13 * tileSteps * block + block;
+    perSlice * (7 + Math.ceil(L / tileSteps)) +
+    4 * slice +
+    tileSteps * N * 10 +
+    13 * tileSteps * block +
+    block;
   const parts = new Map<string, Omit<Parts, 'address'>>([['dA', { groups: 1, count: S, rows: D, width: N }]]);
   for (const name of ['B', 'C']) {
     const { shape } = call.inputs[name]!;
@@ -149,7 +162,15 @@ function extent(call: OpCall): {
     else if (shape.length === 4) parts.set(`d${name}`, { groups: G, count: slices, rows: B * L, width: N });
     else parts.set(`d${name}`, { groups: 1, count: G * slices, rows: B * L, width: N });
   }
-  for (const name of ['D', 'deltaBias']) if (call.inputs[name]) parts.set(`d${name}`, { groups: 1, count: S, rows: 1, width: D });
+  for (const name of ['D', 'deltaBias'])
+    if (call.inputs[name]) parts.set(`d${name}`, { groups: 1, count: S, rows: 1, width: D });
   const partsBytes = [...parts.values()].reduce((sum, part) => sum + roundUp(partBytes(part)), 0);
-  return { slice, slices, perThread: roundUp(4 * floats + 512), parts, partsBytes, flops: 30 * B * L * D * N };
+  return {
+    slice,
+    slices,
+    perThread: roundUp(4 * floats + 512),
+    parts,
+    partsBytes,
+    flops: 30 * B * L * D * N,
+  };
 }

@@ -13,7 +13,9 @@ interface WebPort extends Port {
 
 /* The script of a worker, in Node's worker threads and in web workers. */
 const { process } = globalThis as { process?: { getBuiltinModule?(id: string): unknown } };
-const threads = process?.getBuiltinModule?.('node:worker_threads') as { parentPort: NodePort | null } | undefined;
+const threads = process?.getBuiltinModule?.('node:worker_threads') as
+  | { parentPort: NodePort | null }
+  | undefined;
 const nodePort = threads?.parentPort;
 const webPort = globalThis as unknown as WebPort;
 

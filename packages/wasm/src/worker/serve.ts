@@ -1,5 +1,15 @@
 import { AWAITED } from '../executor/command-list.ts';
-import { COMPLETED, ENQUEUED, FAILED, POSTED, QUEUE, queueLength, queueWords, STATUS, waitWhile } from '../executor/control.ts';
+import {
+  COMPLETED,
+  ENQUEUED,
+  FAILED,
+  POSTED,
+  QUEUE,
+  queueLength,
+  queueWords,
+  STATUS,
+  waitWhile,
+} from '../executor/control.ts';
 import { lead } from '../executor/team.ts';
 import type { Place } from '../executor/team.ts';
 

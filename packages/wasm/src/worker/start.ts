@@ -17,7 +17,10 @@ export interface Start {
 export type Told = 'ready' | 'ran';
 
 /** A worker's whole life: it is ended from outside. */
-export function start({ module, memory, control, thread, threads, coordinator }: Start, tell: (what: Told) => void): never {
+export function start(
+  { module, memory, control, thread, threads, coordinator }: Start,
+  tell: (what: Told) => void,
+): never {
   const table = kernelTable(new WebAssembly.Instance(module, { env: { memory } }), memory);
   const place = { thread, threads, control, memory, table, words: new Int32Array(memory.buffer) };
   tell('ready');

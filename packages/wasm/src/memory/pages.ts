@@ -1,0 +1,3 @@
+export const pageBytes = 65536;
+/** What 32-bit addresses reach. */
+export const addressSpace: number = 2 ** 32;
