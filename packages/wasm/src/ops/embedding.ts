@@ -32,7 +32,7 @@ export const embedding: KernelOp = {
       units: R,
       scratchBytes: roundUp(4 * K),
       cost: R * K,
-      fault: (status) => `id ${status - 1} is outside [0, ${V})`,
+      fault: (status) => `the id at position ${status - 1} is outside [0, ${V})`,
       values: {
         R,
         K,
