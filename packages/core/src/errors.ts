@@ -19,7 +19,8 @@ export const coreErrors = {
   'backend-invalid': 'A backend does not keep the contract.',
   'backend-version': 'A backend was written for another version of the contract.',
   'backend-duplicate': 'Two different backends were registered under one id.',
-  'program-unprepared': 'A program was run before it was prepared.',
+  'program-unprepared':
+    'A program was used before it was ready: prepared to be run, run to be read; or after dispose().',
   'program-input': 'A program was run with inputs that do not match its recording.',
   'recording-invalid': 'A call that cannot be recorded was made while recording.',
   'engine-disposed': 'The engine was used after it was disposed.',

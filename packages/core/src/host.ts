@@ -21,6 +21,12 @@ export const host: StorageOwner = {
  * @param values row-major; complex64 takes interleaved (re, im)
  * @throws SsError `shape-mismatch` when the count of values is not that of the shape
  */
+export function tensor(values: Int32Array, shape?: Shape): Tensor<'i32'>;
+export function tensor<D extends DType = 'f32'>(
+  values: ArrayLike<number> | ArrayLike<bigint>,
+  shape?: Shape,
+  dtype?: D,
+): Tensor<D>;
 export function tensor<D extends DType = 'f32'>(
   values: ArrayLike<number> | ArrayLike<bigint>,
   shape: Shape = [values.length],
