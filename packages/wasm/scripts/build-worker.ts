@@ -3,22 +3,20 @@ import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 
 /*
- * The worker's script as text, so that it starts wherever the package is, bundled or not: the files that
- * `src/worker/index.ts` imports, each before what needs it, without types, imports and exports.
+ * The worker's script in one piece: `src/worker/index.ts` and the files it imports, each before what needs it,
+ * without types, imports and exports. As a text in the package, so that workers start wherever the package is,
+ * bundled or not; and as a file, for pages that may start workers only from files.
  */
 
 const source = join(import.meta.dirname, '..', 'src');
 const files: string[] = [];
 collect(join(source, 'worker', 'index.ts'));
 const script = `(() => {\n'use strict';\n${files.map(plain).join('\n')}\n})();\n`;
-const text = `/** Built from worker/index.ts and what it imports. */\nexport const workerScript: string =\n  ${JSON.stringify(script)};\n`;
-const target = join(source, 'worker', 'script.generated.ts');
-if (read(target) === text) {
-  console.log('worker script is up to date');
-} else {
-  writeFileSync(target, text);
-  console.log(`worker script built: ${(script.length / 1024).toFixed(1)} kB`);
-}
+write('script.generated.js', script);
+write(
+  'script.generated.ts',
+  `/** The worker's whole script. */\nexport const workerScript: string =\n  ${JSON.stringify(script)};\n`,
+);
 
 function collect(path: string): void {
   if (files.includes(path)) return;
@@ -35,6 +33,13 @@ function plain(path: string): string {
     .replaceAll(/^ *\/\/.*$/gm, '')
     .replaceAll(/\s+$/gm, '')
     .replaceAll(/^\n+/gm, '');
+}
+
+function write(name: string, text: string): void {
+  const path = join(source, 'worker', name);
+  if (read(path) === text) return;
+  writeFileSync(path, text);
+  console.log(`${name}: ${(text.length / 1024).toFixed(1)} kB`);
 }
 
 function read(path: string): string | undefined {

@@ -74,7 +74,7 @@ test('kernels that cannot be read or compiled say so', async () => {
 });
 
 test('the script of workers can be a file', async () => {
-  const workerUrl = new URL('worker/index.ts', import.meta.url);
+  const workerUrl = import.meta.resolve('@ss/wasm/worker');
   const { facts, value } = await silu({ mode: 'worker', threads: 2, workerUrl });
   expect(facts).toMatchObject({ mode: 'worker', threads: 2 });
   expect(value).toBeCloseTo(expected, 6);
