@@ -50,7 +50,7 @@ export function guarded(inner: Backend): GuardedBackend {
         return { submit: () => submit(calls, () => prepared.submit()), dispose: () => prepared.dispose() };
       },
     }),
-    ...(inner.packing && { packing: (weight, use) => inner.packing!(weight, use) }),
+    ...(inner.packing && { packing: (weight, as) => inner.packing!(weight, as) }),
     alloc(byteLength, options) {
       const buffer = inner.alloc(byteLength + guardBytes, options);
       sizes.set(buffer, byteLength);

@@ -50,7 +50,7 @@ const convGrid = {
 const convUpdateGrid = { dtype, W: [2, 3, 4], bias: flag, silu: flag, dim: [2048, 2064, 4096] } as const;
 
 /** More elements than this make one case take seconds on the reference. */
-const convElements = { quick: 2 ** 17, full: 2 ** 21 };
+const convElements = { quick: 2 ** 17, full: 2 ** 19 };
 const quickLength = 512;
 
 const grids: Grids = {

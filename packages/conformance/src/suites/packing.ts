@@ -1,66 +1,118 @@
-import { fromBytes, encode } from '@ss/core';
-import type { FloatDType, Tensor } from '@ss/core';
+import { encode, fromBytes, SsError } from '@ss/core';
+import type { FloatDType, OpName, Tensor, WeightDType } from '@ss/core';
+import { readAll } from '../bench.ts';
 import type { Bench } from '../bench.ts';
+import { inferred, mainDType } from '../calls/call.ts';
 import type { Call } from '../calls/call.ts';
 import { embeddingCall, linearCall } from '../calls/dense.ts';
+import { Skip } from '../case.ts';
 import type { Case, Suite } from '../case.ts';
+import { combine, label } from '../combinations.ts';
 import { assertClose } from '../compare.ts';
-import { mainDType } from '../calls/call.ts';
 import { Random } from '../random.ts';
-import { readAll } from '../bench.ts';
+import { cast, fill } from '../values.ts';
+import type { Values } from '../values.ts';
 
-const dtypes: readonly FloatDType[] = ['f32', 'f16', 'bf16'];
-const sizes = [
-  { K: 1, M: 1 },
-  { K: 7, M: 3 },
-  { K: 16, M: 64 },
-  { K: 33, M: 67 },
-  { K: 768, M: 129 },
-] as const;
+const grid = {
+  from: ['f32', 'f16', 'bf16'],
+  as: ['stored', 'f32', 'f16', 'bf16', 'i8'],
+  size: [
+    [1, 1],
+    [3, 7],
+    [64, 16],
+    [67, 33],
+    [129, 768],
+  ],
+  rows: [1, 2, 9],
+} as const;
 
-/** A packed weight is the weight: in products of any number of rows, and looked up row by row. */
+/** A packed weight is the weight, rounded once: in products of any number of rows, and looked up row by row. */
 export const packing: Suite = {
   name: 'packing',
   ops: ['linear', 'embedding'],
-  *cases(op) {
-    for (const weight of dtypes) {
-      for (const { K, M } of sizes) {
-        if (op === 'embedding') {
-          yield packed(`V=${M},K=${K},weight=${weight}`, (random) =>
-            embeddingCall({ weight, V: M, K, ids: [2, 3] }, random),
-          );
-          continue;
-        }
-        for (const R of [1, 2, 9]) {
-          yield packed(`${R} x ${K} x ${M},weight=${weight}`, (random) =>
-            linearCall({ weight, dtype: 'f32', rows: [R], K, M, bias: true }, random),
-          );
-        }
-      }
+  *cases(op, { tier }) {
+    for (const { from, as, size, rows } of combine(tier, grid)) {
+      const [M, K] = size;
+      const name = label({ from, as, size, rows });
+      const make = (random: Random): Call =>
+        op === 'linear'
+          ? linearCall({ weight: from, rows: [rows], K, M, bias: true }, random)
+          : embeddingCall({ weight: from, V: M, K, ids: [rows, 2] }, random);
+      yield as === 'i8' ? quantised(name, make) : packed(name, make, as === 'stored' ? undefined : as);
     }
   },
 };
 
-function packed(name: string, make: (random: Random) => Call): Case {
+function packed(name: string, make: (random: Random) => Call, as: FloatDType | undefined): Case {
   return {
     name,
     async run(bench) {
       const call = make(new Random(name));
-      const { call: plain } = await bench.check(call);
-      const weight = bench.own(packedWeight(bench, call));
-      const args = { ...bench.arguments(call), weight };
-      const results = bench.engine.call(call.op, args);
-      for (const tensor of Object.values(results)) bench.own(tensor);
-      const { y } = await readAll(results);
-      const expected = (await bench.expected(call))['y']!;
-      assertClose(plain, mainDType(call), 'y', y!, expected.data);
+      await compare(
+        bench,
+        call,
+        pack(bench, call, as),
+        cast(call.inputs['weight']!, as ?? call.inputs['weight']!.dtype),
+      );
     },
   };
 }
 
-/** Its source is disposed, as a loader would. */
-function packedWeight(bench: Bench, call: Call): Tensor {
+/**
+ * Symmetric i8 with a scale for each row: what is looked up is within half a scale of the weight, and what is
+ * looked up is what products are made of.
+ */
+function quantised(name: string, make: (random: Random) => Call): Case {
+  const uses: readonly OpName[] = ['embedding'];
+  return {
+    name,
+    uses,
+    async run(bench) {
+      const call = make(new Random(name));
+      const weight = call.inputs['weight']!;
+      const packedWeight = pack(bench, call, 'i8');
+      const looked = await lookUp(bench, packedWeight, weight.shape[0]!);
+      const [, K] = weight.shape as [number, number];
+      for (const [i, value] of looked.data.entries()) {
+        const row = weight.data.subarray(Math.floor(i / K) * K, (Math.floor(i / K) + 1) * K);
+        const largest = row.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+        if (Math.abs(value - weight.data[i]!) > (largest / 254) * (1 + 1e-5)) {
+          throw new Error(
+            `Element ${i} is ${value} instead of ${weight.data[i]}: more than half a scale away.`,
+          );
+        }
+      }
+      await compare(bench, call, packedWeight, looked);
+    },
+  };
+}
+
+/** The call with the packed weight, against the reference with the values that it should hold. */
+async function compare(bench: Bench, call: Call, weight: Tensor, holds: Values): Promise<void> {
+  const plain = { ...call, inputs: { ...call.inputs, weight: holds } };
+  const { weight: _, ...others } = bench.arguments(call);
+  const results = bench.engine.call(call.op, { ...others, weight });
+  for (const tensor of Object.values(results)) bench.own(tensor);
+  const { y } = await readAll(results);
+  const expected = (await bench.expected(plain))['y']!;
+  assertClose({ op: call.op, sizes: inferred(plain).sizes }, mainDType(plain), 'y', y!, expected.data);
+}
+
+/** Every row of the weight. */
+async function lookUp(bench: Bench, weight: Tensor, rows: number): Promise<Values> {
+  const ids = bench.place(fill([rows], 'i32', (i) => i));
+  const y = bench.engine.embedding({ ids, weight });
+  return (await readAll({ y: bench.own(y) }))['y']!;
+}
+
+/** The source is disposed, as a loader would. @throws Skip when the backend does not store weights so */
+function pack(bench: Bench, call: Call, as: WeightDType | undefined): Tensor {
   const { data, shape, dtype } = call.inputs['weight']!;
   using source = fromBytes(encode(data, dtype), shape, dtype);
-  return bench.engine.pack(source);
+  try {
+    return bench.own(bench.engine.pack(source, as));
+  } catch (error) {
+    if (!SsError.is(error, 'op-unsupported')) throw error;
+    throw new Skip(`the backend does not store ${dtype} weights as ${as ?? dtype}`);
+  }
 }
