@@ -5,7 +5,9 @@ import type { SsErrorOptions } from '@ss/core';
 export const mambaErrors = {
   'source-unavailable': 'A model source cannot be opened or read.',
   'source-invalid': 'What was given as a model source is not one.',
-  'source-hub': 'A hub id was given where a folder or a URL is wanted.',
+  'source-hub': 'A hub id was given, and the package that looks ids up is not installed.',
+  'source-denied': 'A hub wants a token, or does not give the model to its owner.',
+  'source-corrupt': 'A downloaded file is not what the hub says it is.',
   'checkpoint-missing': 'The source has no weights, or lacks one of their files.',
   'checkpoint-pickle': 'A pickled PyTorch file is not a plain dictionary of tensors.',
   'checkpoint-truncated': 'A weights file ends before what its header promises.',

@@ -17,14 +17,15 @@ import type { EngineChoice } from './choose-engine.ts';
 import type { ModelConfig } from './model-config.ts';
 import { MambaModel } from './model.ts';
 import type { LoadProgress } from './progress.ts';
+import type { DownloadProgress } from './source/hub/hub-options.ts';
 import { openSource } from './source/open-source.ts';
-import type { ModelSource } from './source/open-source.ts';
+import type { ModelSource, SourceOptions } from './source/open-source.ts';
 import type { Source } from './source/source.ts';
 import { readTokenizer } from './tokenizer/tokenizer.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import type { ModelWarning } from './warning.ts';
 
-export interface LoadModelOptions extends EngineChoice {
+export interface LoadModelOptions extends EngineChoice, SourceOptions {
   /** Projections and embedding: as stored (default), or cast. State and activations are f32 in any case. */
   readonly weights?: WeightDType | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -49,7 +50,9 @@ export async function loadModel(source: ModelSource, options: LoadModelOptions =
   const { signal, onProgress: tell = () => undefined } = options;
   const started = performance.now();
   throwIfAborted(signal, 'loading a model');
-  await using opened = await openSource(source);
+  const { hub } = options;
+  const onDownload = (progress: DownloadProgress): void => tell({ phase: 'download', ...progress });
+  await using opened = await openSource(source, { hub, signal, onDownload });
   tell({ phase: 'source', source: opened.label });
   const description = await describe(opened, signal);
   for (const warning of description.warnings) tell({ phase: 'warning', warning });

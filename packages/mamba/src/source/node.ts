@@ -25,7 +25,8 @@ export function pathOf(url: URL): string | undefined {
   return builtin<{ fileURLToPath(url: URL): string }>('node:url')?.fileURLToPath(url);
 }
 
-function builtin<T>(id: string): T | undefined {
+/** A module of Node, or undefined in a browser. */
+export function builtin<T>(id: string): T | undefined {
   const { process } = globalThis as { process?: NodeProcess };
   return process?.getBuiltinModule?.(id) as T | undefined;
 }

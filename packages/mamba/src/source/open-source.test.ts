@@ -67,12 +67,6 @@ describe('a list of files', () => {
   );
 });
 
-test('a hub id is told from a folder that is missing', async () => {
-  const error = await failureOf(loadModel('state-spaces/mamba-130m-hf'));
-  expect(error).toMatchObject({ code: 'source-hub' });
-  expect(error.hint).toContain('https://huggingface.co/state-spaces/mamba-130m-hf/resolve/main');
-});
-
 describe('a URL', () => {
   type Answer = (name: string, request: IncomingMessage, response: ServerResponse) => void;
   let server: Server;

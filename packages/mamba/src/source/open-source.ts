@@ -1,18 +1,30 @@
 import { failure } from '../errors.ts';
 import { openBlobs } from './blobs.ts';
 import { openFolder } from './folder.ts';
+import type { Disk } from './hub/disk.ts';
+import { hubId } from './hub/hub-options.ts';
+import type { DownloadProgress, HubOptions } from './hub/hub-options.ts';
+import { openHub } from './hub/open-hub.ts';
 import { nodeFiles, pathOf } from './node.ts';
 import type { Source } from './source.ts';
 import { openUrl } from './url.ts';
 
-/** A folder's path, the URL of one, or the files themselves: with their names, or under them. */
+/** A folder's path, the id of a model on a hub, the URL of a folder, or the files themselves: with their names, or under them. */
 export type ModelSource = string | URL | readonly Blob[] | Readonly<Record<string, Blob>>;
 
-const hubId = /^[\w.-]+\/[\w.-]+$/;
+export interface SourceOptions {
+  /** Where and how ids such as `state-spaces/mamba-130m-hf` are looked up. A folder of that path comes first. */
+  readonly hub?: HubOptions | undefined;
+}
 
-/** @throws SsError `source-invalid`, `source-unavailable`, `source-hub` */
-export async function openSource(source: ModelSource): Promise<Source> {
-  if (typeof source === 'string') return openText(source);
+interface OpenOptions extends SourceOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
+}
+
+/** @throws SsError `source-invalid`, `source-unavailable`, `source-hub`, `source-denied`, `aborted` */
+export async function openSource(source: ModelSource, options: OpenOptions = {}): Promise<Source> {
+  if (typeof source === 'string') return openText(source, options);
   if (source instanceof URL) return openAddress(source);
   if (typeof source === 'object' && source !== null && areBlobs(Object.values(source)))
     return openBlobs(source);
@@ -21,19 +33,17 @@ export async function openSource(source: ModelSource): Promise<Source> {
   });
 }
 
-async function openText(text: string): Promise<Source> {
+async function openText(text: string, options: OpenOptions): Promise<Source> {
   if (/^(https?|file|blob|data):/.test(text)) return openAddress(new URL(text));
   const files = nodeFiles();
   if (files === undefined) return openUrl(relativeToPage(text));
   try {
     return await openFolder(text, files);
   } catch (error) {
-    if (!hubId.test(text) || text.startsWith('.')) throw error;
-    throw failure('source-hub', `There is no folder ${text}, and hub ids are not looked up.`, {
-      hint: `Pass https://huggingface.co/${text}/resolve/main, or a folder with its files.`,
-      cause: error,
-      details: { id: text },
-    });
+    const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
+    if (code !== 'ENOENT' || !hubId.test(text) || text.startsWith('.')) throw error;
+    const { hub = {}, signal, onDownload = () => undefined } = options;
+    return openHub(text, files as Disk, hub, { signal, onDownload });
   }
 }
 
