@@ -17,6 +17,7 @@ export { randomModel } from './random-model.ts';
 export type { RandomModelConfig, RandomModelOptions } from './random-model.ts';
 export type { Session } from './session/session.ts';
 export type { AdvanceOptions } from './session/session.ts';
+export type { CacheLike, CacheStorageLike } from './source/cached-file.ts';
 export type { HubOptions } from './source/hub/hub-options.ts';
 export type { ModelSource, SourceOptions } from './source/open-source.ts';
 export { TextStream } from './tokenizer/text-stream.ts';

@@ -50,9 +50,9 @@ export async function loadModel(source: ModelSource, options: LoadModelOptions =
   const { signal, onProgress: tell = () => undefined } = options;
   const started = performance.now();
   throwIfAborted(signal, 'loading a model');
-  const { hub } = options;
+  const { hub, cache } = options;
   const onDownload = (progress: DownloadProgress): void => tell({ phase: 'download', ...progress });
-  await using opened = await openSource(source, { hub, signal, onDownload });
+  await using opened = await openSource(source, { hub, cache, signal, onDownload });
   tell({ phase: 'source', source: opened.label });
   const description = await describe(opened, signal);
   for (const warning of description.warnings) tell({ phase: 'warning', warning });

@@ -5,7 +5,7 @@ import type { ModelWarning } from './warning.ts';
 export type LoadProgress =
   /** the source is open; headers and configs are read next */
   | { readonly phase: 'source'; readonly source: string }
-  /** while a file comes from a hub: bytes of it that are here. Not for what the cache has */
+  /** while a file comes from a hub, or from a URL into a cache: bytes of it that are here */
   | { readonly phase: 'download'; readonly file: string; readonly bytes: number; readonly total: number }
   /** something to know that does not stop loading; also in `model.warnings` */
   | { readonly phase: 'warning'; readonly warning: ModelWarning }

@@ -1,5 +1,6 @@
 import { failure } from '../errors.ts';
 import { openBlobs } from './blobs.ts';
+import type { CacheStorageLike } from './cached-file.ts';
 import { openFolder } from './folder.ts';
 import type { Disk } from './hub/disk.ts';
 import { hubId } from './hub/hub-options.ts';
@@ -15,6 +16,11 @@ export type ModelSource = string | URL | readonly Blob[] | Readonly<Record<strin
 export interface SourceOptions {
   /** Where and how ids such as `state-spaces/mamba-130m-hf` are looked up. A folder of that path comes first. */
   readonly hub?: HubOptions | undefined;
+  /**
+   * Keeps files that come from a URL: `true` in the browser's `caches`, where there are, or in storage of that kind.
+   * Default: nothing is kept.
+   */
+  readonly cache?: boolean | CacheStorageLike | undefined;
 }
 
 interface OpenOptions extends SourceOptions {
@@ -25,7 +31,7 @@ interface OpenOptions extends SourceOptions {
 /** @throws SsError `source-invalid`, `source-unavailable`, `source-hub`, `source-denied`, `aborted` */
 export async function openSource(source: ModelSource, options: OpenOptions = {}): Promise<Source> {
   if (typeof source === 'string') return openText(source, options);
-  if (source instanceof URL) return openAddress(source);
+  if (source instanceof URL) return openAddress(source, options);
   if (typeof source === 'object' && source !== null && areBlobs(Object.values(source)))
     return openBlobs(source);
   throw failure('source-invalid', 'A model source is a folder path, a URL or a list of files.', {
@@ -34,9 +40,9 @@ export async function openSource(source: ModelSource, options: OpenOptions = {})
 }
 
 async function openText(text: string, options: OpenOptions): Promise<Source> {
-  if (/^(https?|file|blob|data):/.test(text)) return openAddress(new URL(text));
+  if (/^(https?|file|blob|data):/.test(text)) return openAddress(new URL(text), options);
   const files = nodeFiles();
-  if (files === undefined) return openUrl(relativeToPage(text));
+  if (files === undefined) return openHttp(relativeToPage(text), options);
   try {
     return await openFolder(text, files);
   } catch (error) {
@@ -47,14 +53,20 @@ async function openText(text: string, options: OpenOptions): Promise<Source> {
   }
 }
 
-async function openAddress(url: URL): Promise<Source> {
-  if (url.protocol === 'http:' || url.protocol === 'https:') return openUrl(url);
+async function openAddress(url: URL, options: OpenOptions): Promise<Source> {
+  if (url.protocol === 'http:' || url.protocol === 'https:') return openHttp(url, options);
   const files = nodeFiles();
   const path = url.protocol === 'file:' && files ? pathOf(url) : undefined;
   if (files && path !== undefined) return openFolder(path, files);
   throw failure('source-invalid', `A ${url.protocol} URL cannot be a folder of files here.`, {
     details: { url: url.href },
   });
+}
+
+function openHttp(url: URL, { cache, onDownload }: OpenOptions): Source {
+  const { caches } = globalThis as { caches?: CacheStorageLike };
+  const storage = cache === true ? caches : cache || undefined;
+  return openUrl(url, { storage, onDownload });
 }
 
 function relativeToPage(text: string): URL {

@@ -1,22 +1,37 @@
-import { abortedError } from '@ss/core';
-import type { SsError } from '@ss/core';
 import { failure } from '../errors.ts';
 import { blobFile } from './blobs.ts';
+import { cachedFile } from './cached-file.ts';
+import type { CacheStorageLike } from './cached-file.ts';
+import { body, missing, refused, request } from './http.ts';
+import type { DownloadProgress } from './hub/hub-options.ts';
 import { readAhead } from './read-ahead.ts';
 import { truncated } from './short-read.ts';
 import type { Source, SourceFile } from './source.ts';
 
 const partialContent = 206;
-const missing: readonly number[] = [404, 410];
+/** Of the cache in the storage. */
+const cacheName = '@ss/mamba';
+
+interface UrlOptions {
+  /** Keeps whole files; without it they are read by ranges. */
+  readonly storage?: CacheStorageLike | undefined;
+  readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
+}
 
 /** Files under a URL, by HTTP ranges; a server without ranges sends each file once, whole. */
-export function openUrl(base: URL): Source {
+export function openUrl(base: URL, { storage, onDownload = () => undefined }: UrlOptions = {}): Source {
   // Files are looked up inside the base, whether or not it was written with a slash at its end.
   const folder = new URL(base);
   if (!folder.pathname.endsWith('/')) folder.pathname += '/';
   return {
     label: base.href,
-    open: (name, signal) => openRemote(fileUrl(folder, name), name, signal),
+    async open(name, signal) {
+      const url = fileUrl(folder, name);
+      const uncached = (): Promise<SourceFile | undefined> => openRemote(url, name, signal);
+      // A page may be forbidden to keep anything.
+      const cache = await storage?.open(cacheName).catch(() => undefined);
+      return cache ? cachedFile(cache, url, name, { signal, onDownload, uncached }) : uncached();
+    },
     list: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
@@ -33,7 +48,7 @@ async function openRemote(
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<SourceFile | undefined> {
-  const response = await request(url, signal, { range: 'bytes=0-0' });
+  const response = await request(url, signal, { headers: { range: 'bytes=0-0' } });
   if (missing.includes(response.status)) return void (await response.body?.cancel());
   const whole = response.status === partialContent ? wholeSize(response) : undefined;
   if (whole === undefined && response.status === partialContent) {
@@ -49,7 +64,9 @@ async function openRemote(
     size: whole,
     async read(offset, length, abort) {
       if (length === 0) return new Uint8Array();
-      const part = await request(url, abort, { range: `bytes=${offset}-${offset + length - 1}` });
+      const part = await request(url, abort, {
+        headers: { range: `bytes=${offset}-${offset + length - 1}` },
+      });
       if (part.status !== partialContent) throw refused(url, part);
       const bytes = await body(url, abort, () => part.arrayBuffer());
       if (bytes.byteLength !== length) throw truncated(name, offset + length, offset + bytes.byteLength);
@@ -62,32 +79,4 @@ async function openRemote(
 function wholeSize(response: Response): number | undefined {
   const size = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1];
   return size === undefined ? undefined : Number(size);
-}
-
-function request(
-  url: URL,
-  signal: AbortSignal | undefined,
-  headers: Record<string, string>,
-): Promise<Response> {
-  return body(url, signal, () => fetch(url, { headers, signal: signal ?? null }));
-}
-
-async function body<T>(url: URL, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (signal?.aborted) throw abortedError(signal, `reading ${url.href}`);
-    throw failure('source-unavailable', `${url.href} cannot be fetched: ${describe(cause)}.`, { cause });
-  }
-}
-
-function refused(url: URL, { status, statusText }: Response): SsError {
-  return failure('source-unavailable', `${url.href} answers ${status} ${statusText}.`.replace(' .', '.'), {
-    details: { status },
-  });
-}
-
-function describe(cause: unknown): string {
-  const inner: unknown = cause instanceof Error ? (cause.cause ?? cause) : cause;
-  return inner instanceof Error ? inner.message : String(inner);
 }
