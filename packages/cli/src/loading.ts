@@ -3,22 +3,27 @@ import type { Work } from './work.ts';
 
 const barWidth = 30;
 
-/** Shows a model being loaded on standard error: a bar on a terminal, one line otherwise. */
+/** Shows a model being fetched and loaded on standard error: bars on a terminal, one line at the end otherwise. */
 export function showLoading(work: Work): (event: LoadProgress) => void {
-  const bar = process.stderr.isTTY && !work.quiet;
-  let bytes = 0;
+  const bars = process.stderr.isTTY && !work.quiet;
+  let weightBytes = 0;
+  const show = (what: string, bytes: number, total: number): void => {
+    if (!bars) return;
+    const share = bytes / total;
+    const percent = (100 * share).toFixed(0).padStart(3);
+    process.stderr.write(`\r${what} ${drawBar(share)} ${percent} %${bytes === total ? '\n' : ''}`);
+  };
   return (event) => {
     if (event.phase === 'warning') work.note(`warning: ${event.warning.message}`);
+    if (event.phase === 'download') show(event.file, event.bytes, event.total);
     if (event.phase === 'weights') {
-      bytes = event.total;
-      const share = event.bytes / event.total;
-      if (bar)
-        process.stderr.write(
-          `\rloading ${drawBar(share)} ${(100 * share).toFixed(0)} %${share === 1 ? '\n' : ''}`,
-        );
+      weightBytes = event.total;
+      show('loading', event.bytes, event.total);
     }
-    if (event.phase === 'ready')
-      work.note(`loaded ${(bytes / 1e6).toFixed(1)} MB in ${(event.milliseconds / 1000).toFixed(2)} s`);
+    if (event.phase === 'ready') {
+      const seconds = (event.milliseconds / 1000).toFixed(2);
+      work.note(`loaded ${(weightBytes / 1e6).toFixed(1)} MB in ${seconds} s`);
+    }
   };
 }
 

@@ -27,7 +27,7 @@ export interface ModelOptions extends BackendOptions {
 
 export function modelOptions(command: Command): Command {
   return backendOptions(command)
-    .requiredOption('--model <folder>', 'a checkpoint: config.json, safetensors, tokenizer.json')
+    .requiredOption('--model <source>', 'a checkpoint: its folder, its URL, or its id on a hub')
     .addOption(weightsOption());
 }
 

@@ -133,7 +133,7 @@ function decode(work: Work): Command {
 
 function modelled(command: Command, tokens: number): Command {
   return command
-    .option('--model <folder>', 'a checkpoint to time instead')
+    .option('--model <source>', 'a checkpoint to time instead')
     .option('--d-model <n>', 'width of a random model', count, 768)
     .option('--layers <n>', 'its layers', count, 24)
     .option('--vocabulary <n>', 'its tokens', count, 50_280)
