@@ -94,6 +94,6 @@ test('of several threads that fail the same failure is reported', async () => {
     for (const bad of [70, 1400, 2900]) ids[bad] = 9;
     const weight = engine.tensor(new Float32Array(4 * 256), [4, 256]);
     const y = engine.embedding({ ids: engine.tensor(ids, [3000]), weight });
-    await expect(y.read()).rejects.toThrow(/id 70 is outside \[0, 4\)/);
+    await expect(y.read()).rejects.toThrow(/id at position 70 is outside \[0, 4\)/);
   }
 });

@@ -113,7 +113,7 @@ test('a failed op spoils what depends on it, and nothing else', async () => {
   const dependent = engine.silu({ x: bad });
   const other = engine.silu({ x: weight });
   await expect(dependent.read()).rejects.toSatisfy((error) => SsError.is(error, 'execution-failed'));
-  await expect(engine.sync()).rejects.toThrow(/embedding.*id 1 is outside \[0, 2\)/);
+  await expect(engine.sync()).rejects.toThrow(/embedding.*id at position 1 is outside \[0, 2\)/);
   expect(await other.read()).toHaveLength(4);
   await engine.sync();
 });
