@@ -121,16 +121,20 @@ async function asking<T>(
     const status = (cause as { readonly statusCode?: number } | undefined)?.statusCode;
     const details = { id, endpoint, ...(status !== undefined && { status }) };
     if (status === 401 || status === 403) {
-      throw failure('source-denied', `${endpoint} does not give ${id} (${status}): ${describe(cause)}`, {
-        hint: 'Pass hub: { token } of somebody who may read it, after accepting its terms there.',
-        cause,
-        details,
-      });
+      throw failure(
+        'source-denied',
+        `There is no folder ${id}, and ${endpoint} does not give the model (${status}): ${describe(cause)}`,
+        {
+          hint: 'Look at the name; or pass hub: { token } of somebody who may read it, after accepting its terms there.',
+          cause,
+          details,
+        },
+      );
     }
     throw failure('source-unavailable', `${id} cannot be had from ${endpoint}: ${describe(cause)}`, {
       hint:
         status === 404
-          ? 'There is no such folder here and no such model or revision there.'
+          ? 'There is neither such a folder here nor such a model or revision there.'
           : 'Load it again, which goes on where this ended; or pass hub: { offline: true } if it is in the cache.',
       cause,
       details,
