@@ -160,3 +160,27 @@ test('several engines work at once', async () => {
   expect((await Promise.all(sums)).map(([sum]) => sum)).toEqual([1, 2, 3]);
   for (const engine of engines) await engine.dispose();
 });
+
+test('what is pending when the backend is disposed rejects', async () => {
+  const { backend } = await open();
+  const buffer = backend.alloc(2 ** 20, { zero: false });
+  const spec = { dtype: 'f32', shape: [2 ** 18], strides: [1], offset: 0 } as const;
+  const arg = { ...spec, buffer };
+  const scratch = backend.alloc(2 ** 20, { zero: false });
+  const call = {
+    op: 'silu',
+    inputs: { x: arg },
+    outputs: { y: arg },
+    inout: [],
+    options: {},
+    sizes: {},
+    scratch,
+  } as const;
+  const pending = Array.from({ length: 100 }, () => backend.submit([call]));
+  await Promise.all([
+    backend.dispose(),
+    expect(pending.at(-1)).rejects.toSatisfy((error) => SsError.is(error, 'engine-disposed')),
+    ...pending.slice(0, -1).map((done) => Promise.resolve(done).catch(() => undefined)),
+  ]);
+  expect(() => backend.alloc(4, { zero: false })).toThrow(/disposed/);
+});

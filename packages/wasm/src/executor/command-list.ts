@@ -5,21 +5,18 @@
 
 /** Words of the header: the number of commands, */
 export const COUNT = 0;
-/** of those up to the last one that is shared among the threads (helpers read no further), */
-export const SHARED_COUNT = 1;
-/** the pages of memory that had been grown when the list was made. */
-export const PAGES = 2;
-/** 1: somebody waits for this very list, whatever comes after it. */
-export const AWAITED = 3;
-export const listHeader = 4;
+/** the pages of memory that had been grown when the list was made, */
+export const PAGES = 1;
+/** and 1 when somebody waits for this very list, whatever comes after it. */
+export const AWAITED = 2;
+export const listHeader = 3;
 
 /** Words of one command. */
 export const KERNEL = 0;
 export const ARGS = 1;
-/** Units of work, divided among the threads. */
+/** Units of work, and into how many chunks they are divided for all threads; 1: the leader does them alone. */
 export const UNITS = 2;
-/** 1: every thread takes its share; 0: the leading thread does it alone. */
-export const ALL_THREADS = 3;
+export const CHUNKS = 3;
 /** Scratch of the leading thread; the next thread's is `SCRATCH_STEP` bytes further. */
 export const SCRATCH = 4;
 export const SCRATCH_STEP = 5;

@@ -3,13 +3,15 @@
  * line to itself, and right behind it a flag that somebody sleeps on it.
  */
 
-/** Grows by one when a command list is ready for the helpers. */
-export const GENERATION = 0;
-/** Address of that list. */
-export const LIST = 16;
-/** Threads that reached the current barrier, and how many barriers there have been. */
-export const ARRIVED = 32;
-export const PHASE = 48;
+/** The command that is shared now: its number, then in the last bits how many of its chunks are taken. */
+export const TICKET = 0;
+export const chunkBits = 12;
+/** How many of them are done. */
+export const DONE = 16;
+/** By ticket, what the command is; a few are kept, so that a late look finds nothing half written. */
+export const TASK = 32;
+export const taskSlots = 8;
+export const taskWords = 4;
 /** 1 + index of the command that failed, its status, and what was thrown: a length, then characters. */
 export const FAILED = 64;
 export const STATUS = 65;

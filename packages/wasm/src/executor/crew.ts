@@ -92,9 +92,12 @@ export class Crew {
     if (!this.#ended) this.#threads[0]?.rest();
   }
 
+  /** What is pending is never run. */
   async dispose(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
+    this.#failure ??= new SsError('engine-disposed', 'The wasm backend was disposed.');
+    this.onRan();
     await Promise.all(this.#threads.map((thread) => thread.terminate()));
   }
 

@@ -4,9 +4,15 @@ import type { LinearMemory } from '../memory/linear-memory.ts';
 import { pageBytes } from '../memory/pages.ts';
 import type { Work } from '../ops/kernel-op.ts';
 import { commandWords, listHeader } from './command-list.ts';
+import { chunkBits } from './control.ts';
 
 /** What takes less than 20 microseconds is not worth waking another thread for. */
 const worthSharing = 200_000;
+
+/** More than one, so that a thread that is held up leaves its rest to others. */
+const chunksPerThread = 3;
+/** As many as fit beside the ticket. */
+const mostChunks = 2 ** chunkBits - 1;
 
 export interface Step {
   readonly work: Work;
@@ -30,16 +36,15 @@ export function encodeList(
   const start = list / 4;
   let command = start + listHeader;
   let args = start + commandsEnd;
-  let sharedCount = 0;
   for (const [index, { work, scratch }] of steps.entries()) {
-    const shared = threads > 1 && work.units > 1 && work.cost >= worthSharing;
-    if (shared) sharedCount = index + 1;
+    const shared = threads > 1 && work.cost >= worthSharing;
+    const chunks = shared ? Math.max(1, Math.min(work.units, threads * chunksPerThread, mostChunks)) : 1;
     const kernel = kernelNumber.get(work.kernel)!;
-    words.set([kernel, args * 4, work.units, shared ? 1 : 0, scratch, work.scratchBytes], command);
+    words.set([kernel, args * 4, work.units, chunks, scratch, work.scratchBytes], command);
     words.set(blocks[index]!, args);
     command += commandWords;
     args += blocks[index]!.length;
   }
-  words.set([steps.length, sharedCount, memory.reservedBytes / pageBytes, awaited ? 1 : 0], start);
+  words.set([steps.length, memory.reservedBytes / pageBytes, awaited ? 1 : 0], start);
   return list;
 }
