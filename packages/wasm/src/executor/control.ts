@@ -31,18 +31,29 @@ export const queueWords = 3;
 export const controlWords: number = QUEUE + queueLength * queueWords;
 
 /** How long a thread spins before it sleeps: longer than a wake-up takes, shorter than anybody would notice. */
-const spinMilliseconds = 0.05;
+const spinMilliseconds = 0.1;
 const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => undefined);
 
-/** Returns once word `index` is not `value`. */
-export function waitWhile(control: Int32Array, index: number, value: number): void {
-  const end = performance.now() + spinMilliseconds;
+/** Looks at word `index` for a while; true as soon as it is not `value`. */
+export function changesWithin(
+  milliseconds: number,
+  control: Int32Array,
+  index: number,
+  value: number,
+): boolean {
+  const end = performance.now() + milliseconds;
   do {
     for (let i = 0; i < 64; i++) {
-      if (Atomics.load(control, index) !== value) return;
+      if (Atomics.load(control, index) !== value) return true;
       pause();
     }
   } while (performance.now() < end);
+  return false;
+}
+
+/** Returns once word `index` is not `value`. */
+export function waitWhile(control: Int32Array, index: number, value: number): void {
+  if (changesWithin(spinMilliseconds, control, index, value)) return;
   while (Atomics.load(control, index) === value) {
     // Set before the last look at the word, which is Atomics.wait's own: whoever changes the word later sees it.
     Atomics.store(control, index + 1, 1);

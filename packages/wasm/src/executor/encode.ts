@@ -6,8 +6,8 @@ import type { Work } from '../ops/kernel-op.ts';
 import { commandWords, listHeader } from './command-list.ts';
 import { chunkBits } from './control.ts';
 
-/** What takes less than 20 microseconds is not worth waking another thread for. */
-const worthSharing = 200_000;
+/** What one thread does in 50 microseconds is not worth sharing: two need 80 % of that, or more on a busy machine. */
+const worthSharing = 500_000;
 
 /** More than one, so that a thread that is held up leaves its rest to others. */
 const chunksPerThread = 3;
