@@ -72,15 +72,14 @@ function quantised(name: string, make: (random: Random) => Call): Case {
       const weight = call.inputs['weight']!;
       const packedWeight = pack(bench, call, 'i8');
       const looked = await lookUp(bench, packedWeight, weight.shape[0]!);
-      const [, K] = weight.shape as [number, number];
-      for (const [i, value] of looked.data.entries()) {
-        const row = weight.data.subarray(Math.floor(i / K) * K, (Math.floor(i / K) + 1) * K);
-        const largest = row.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
-        if (Math.abs(value - weight.data[i]!) > (largest / 254) * (1 + 1e-5)) {
-          throw new Error(
-            `Element ${i} is ${value} instead of ${weight.data[i]}: more than half a scale away.`,
-          );
-        }
+      const [M, K] = weight.shape as [number, number];
+      for (let m = 0; m < M; m++) {
+        const row = weight.data.subarray(m * K, (m + 1) * K);
+        const half = row.reduce((most, w) => Math.max(most, Math.abs(w)), 0) / 254;
+        const far = row.findIndex((w, k) => !(Math.abs(looked.data[m * K + k]! - w) <= half * (1 + 1e-5)));
+        if (far < 0) continue;
+        const element = `Element (${m}, ${far}) is ${looked.data[m * K + far]} instead of ${row[far]}`;
+        throw new Error(`${element}: more than half a scale away.`);
       }
       await compare(bench, call, packedWeight, looked);
     },
