@@ -14,8 +14,6 @@ export default defineConfig({
       project('repository', 'test', { exclude: ['packaging/**', '**/node_modules/**'] }),
       project('packaging', 'test/packaging', { globalSetup: ['./pack.global.ts'] }),
     ],
-    // Every core: by default one is kept free, which of two is half.
-    maxWorkers: '100%',
     reporters: ['default', new PlainSummary()],
     // Only a net for what hangs: no test is about time, and a busy machine is not a failure.
     testTimeout: 120_000,
