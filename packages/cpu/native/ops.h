@@ -1,0 +1,9 @@
+#pragma once
+
+#include "op.h"
+
+namespace ss {
+
+// One function an op, in the file of its name under kernels/; `Ops()` in ops.cc lists them.
+
+}  // namespace ss
