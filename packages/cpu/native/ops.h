@@ -5,5 +5,8 @@
 namespace ss {
 
 // One function an op, in the file of its name under kernels/; `Ops()` in ops.cc lists them.
+Op Add();
+Op Silu();
+Op Softplus();
 
 }  // namespace ss
