@@ -3,7 +3,7 @@
 namespace ss {
 
 const std::vector<Op>& Ops() {
-  static const std::vector<Op> ops = {Add(), Copy(), Silu(), Softplus()};
+  static const std::vector<Op> ops = {Add(), Copy(), RmsNorm(), RmsNormBackward(), Silu(), Softplus()};
   return ops;
 }
 

@@ -7,6 +7,8 @@ namespace ss {
 // One function an op, in the file of its name under kernels/; `Ops()` in ops.cc lists them.
 Op Add();
 Op Copy();
+Op RmsNorm();
+Op RmsNormBackward();
 Op Silu();
 Op Softplus();
 

@@ -43,6 +43,17 @@ struct CommonAxes {
     return product;
   }
 
+  /** Where the element at a row-major index lies in each view, in bytes. */
+  void Locate(int64_t index, int64_t (&offsets)[count]) const {
+    for (int v = 0; v < count; v++) offsets[v] = 0;
+    for (int axis = rank - 1; axis >= 0; axis--) {
+      const int64_t rest = axis == 0 ? 0 : index / extents[axis];
+      const int64_t along = index - rest * extents[axis];
+      for (int v = 0; v < count; v++) offsets[v] += along * steps[v][axis];
+      index = rest;
+    }
+  }
+
   void Swap(int one, int other) {
     std::swap(extents[one], extents[other]);
     for (int v = 0; v < count; v++) std::swap(steps[v][one], steps[v][other]);
