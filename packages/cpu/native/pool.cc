@@ -1,25 +1,19 @@
 #include "pool.h"
 
 #include <algorithm>
-#include <chrono>
+#include <limits>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "spin.h"
 
 namespace ss {
 namespace {
 
-/** How long a helper looks for the next run before it sleeps; waking it again takes tens of microseconds. */
-constexpr std::chrono::microseconds kSpin{50};
-
-void Relax() {
-#if defined(__x86_64__)
-  _mm_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
+/** Below this much work the others would come too late. */
+constexpr double kWorthSharing = 8e3;
+/** Work for which one sleeping helper is woken, which costs the caller a system call. */
+constexpr double kWorthWaking = 25e3;
+/** Parts that a thread's share is taken in: the more, the more evenly all end. */
+constexpr uint32_t kParts = 8;
 
 }  // namespace
 
@@ -30,73 +24,96 @@ Pool::Pool(int threads) {
 
 Pool::~Pool() {
   ending_.store(true);
-  {
-    std::lock_guard lock(sleep_);
-    round_.fetch_add(1);
-  }
-  wake_.notify_all();
+  call_.fetch_add(1);
+  call_.notify_all();
   for (std::thread& helper : helpers_) helper.join();
 }
 
-void Pool::Run(int64_t units, bool alone, const std::function<void(int, int64_t)>& work) {
+void Pool::Run(int64_t units, double nanoseconds, const Work& work) {
   if (units <= 0) return;
   failed_unit_ = -1;
   failed_ = nullptr;
-  units_ = units;
   work_ = &work;
-  // Small enough to even out, large enough that taking one costs nothing.
-  chunk_ = std::max<int64_t>(1, units / (threads() * 8));
-  next_.store(0);
-  if (alone || helpers_.empty() || units == 1) {
-    Work(0);
+  if (helpers_.empty() || units == 1 || nanoseconds < kWorthSharing) {
+    for (int64_t unit = 0; unit < units; unit++) Do(0, unit);
   } else {
-    busy_.store(static_cast<int>(helpers_.size()));
-    round_.fetch_add(1);
-    if (asleep_.load() > 0) {
-      { std::lock_guard lock(sleep_); }
-      wake_.notify_all();
-    }
-    Work(0);
-    while (busy_.load(std::memory_order_acquire) > 0) Relax();
+    constexpr int64_t most = std::numeric_limits<uint32_t>::max();
+    for (int64_t first = 0; first < units; first += most)
+      Share(static_cast<uint32_t>(std::min(most, units - first)), first, nanoseconds);
   }
   if (failed_) std::rethrow_exception(failed_);
 }
 
-void Pool::Work(int thread) {
-  for (;;) {
-    const int64_t begin = next_.fetch_add(chunk_, std::memory_order_relaxed);
-    if (begin >= units_) return;
-    const int64_t end = std::min(begin + chunk_, units_);
-    for (int64_t unit = begin; unit < end; unit++) {
-      try {
-        (*work_)(thread, unit);
-      } catch (...) {
-        std::lock_guard lock(failure_);
-        if (failed_unit_ < 0 || unit < failed_unit_) {
-          failed_unit_ = unit;
-          failed_ = std::current_exception();
-        }
-      }
+void Pool::Share(uint32_t units, int64_t first, double nanoseconds) {
+  units_ = units;
+  first_ = first;
+  done_.store(0, std::memory_order_relaxed);
+  const uint64_t round = (left_.load(std::memory_order_relaxed) >> 32) + 1;
+  left_.store(round << 32 | units);
+  Wake(nanoseconds);
+  TakeAll(0);
+  // What is left is being done by others right now.
+  if (SpinUntil([&] { return done_.load(std::memory_order_acquire) == units; })) return;
+  for (uint32_t done; (done = done_.load(std::memory_order_acquire)) != units;)
+    done_.wait(done, std::memory_order_acquire);
+}
+
+void Pool::Wake(double nanoseconds) {
+  const int asleep = asleep_.load();
+  const int wanted = static_cast<int>(std::min(nanoseconds / kWorthWaking, static_cast<double>(asleep)));
+  if (wanted <= 0) return;
+  call_.fetch_add(1);
+  if (wanted == asleep) {
+    call_.notify_all();
+  } else {
+    for (int i = 0; i < wanted; i++) call_.notify_one();
+  }
+}
+
+void Pool::TakeAll(int thread) {
+  const uint32_t parts = kParts * static_cast<uint32_t>(threads());
+  for (uint64_t seen = left_.load(std::memory_order_acquire);;) {
+    const uint32_t left = static_cast<uint32_t>(seen);
+    if (left == 0) return;
+    const uint32_t taken = std::max<uint32_t>(1, left / parts);
+    if (!left_.compare_exchange_weak(seen, seen - taken, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
+    const int64_t begin = first_ + (units_ - left);
+    for (uint32_t i = 0; i < taken; i++) Do(thread, begin + i);
+    const uint32_t units = units_;
+    // From here on the round may be over, and its description another's.
+    if (done_.fetch_add(taken, std::memory_order_acq_rel) + taken == units) done_.notify_one();
+    seen = left_.load(std::memory_order_acquire);
+  }
+}
+
+void Pool::Do(int thread, int64_t unit) {
+  if (cancelled()) return;
+  try {
+    (*work_)(thread, unit);
+  } catch (...) {
+    std::lock_guard lock(failure_);
+    if (failed_unit_ < 0 || unit < failed_unit_) {
+      failed_unit_ = unit;
+      failed_ = std::current_exception();
     }
   }
 }
 
 void Pool::Help(int thread) {
-  uint64_t seen = 0;
+  const auto called = [this] {
+    return static_cast<uint32_t>(left_.load()) != 0 || ending_.load(std::memory_order_relaxed);
+  };
   for (;;) {
-    const auto until = std::chrono::steady_clock::now() + kSpin;
-    for (int turn = 0; round_.load(std::memory_order_acquire) == seen; turn++) {
-      Relax();
-      if (turn % 64 != 63 || std::chrono::steady_clock::now() < until) continue;
-      std::unique_lock lock(sleep_);
+    if (!SpinUntil(called)) {
       asleep_.fetch_add(1);
-      wake_.wait(lock, [&] { return round_.load() != seen; });
+      // Whoever publishes units after this look sees a sleeper, and calls.
+      const uint32_t heard = call_.load();
+      if (!called()) call_.wait(heard);
       asleep_.fetch_sub(1);
     }
-    seen++;
     if (ending_.load()) return;
-    Work(thread);
-    busy_.fetch_sub(1, std::memory_order_release);
+    TakeAll(thread);
   }
 }
 

@@ -6,8 +6,9 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__linux__)
+#if defined(__unix__) || defined(__APPLE__)
 #include <sys/mman.h>
+#define SS_STORAGE_MAPS 1
 #endif
 
 namespace ss {
@@ -21,20 +22,14 @@ inline constexpr size_t kAlignment = 256;
  */
 class Storage {
  public:
-  /** One reference, held by the caller. Null when there is no memory. Contents undefined. */
+  /** One reference, held by the caller. Null when there is no memory. Contents undefined, but see `zero`. */
   static Storage* Allocate(size_t bytes) {
-    // Large ones on huge pages: a scan walks many rows at once, and their translations would not fit the TLB.
-    const bool large = bytes >= kHugePage;
-    const size_t alignment = large ? kHugePage : kAlignment;
-    const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    void* data = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
-    if (data == nullptr) return nullptr;
-#if defined(MADV_HUGEPAGE)
-    if (large) madvise(data, rounded, MADV_HUGEPAGE);
-#endif
-    Storage* storage = new (std::nothrow) Storage(data, bytes, [](void* memory) { std::free(memory); });
-    if (storage == nullptr) std::free(data);
-    return storage;
+    if (bytes > kMost) return nullptr;
+    Storage* storage = new (std::nothrow) Storage(bytes);
+    if (storage == nullptr) return nullptr;
+    if (storage->Map() || storage->Take()) return storage;
+    delete storage;
+    return nullptr;
   }
 
   void Retain() { references_.fetch_add(1, std::memory_order_relaxed); }
@@ -46,17 +41,67 @@ class Storage {
 
   char* data() const { return static_cast<char*>(data_); }
   size_t bytes() const { return bytes_; }
+  /** Whether a new one is all zero; means nothing once somebody has written. */
+  bool zero() const { return mapped_ > 0; }
 
  private:
   static constexpr size_t kHugePage = size_t{2} << 20;
+  static constexpr size_t kMost = SIZE_MAX / 4;
 
-  Storage(void* data, size_t bytes, void (*destroy)(void*)) : data_(data), bytes_(bytes), destroy_(destroy) {}
-  ~Storage() { destroy_(data_); }
+  explicit Storage(size_t bytes) : bytes_(bytes) {}
+  ~Storage() {
+#if defined(SS_STORAGE_MAPS)
+    if (mapped_ > 0) {
+      munmap(data_, mapped_);
+      return;
+    }
+#endif
+    std::free(data_);
+  }
+
+  /**
+   * Large ones straight from the system, which gets them back whole, and on huge pages: a scan walks many rows at
+   * once, and their translations would not fit the TLB.
+   */
+  bool Map() {
+#if defined(SS_STORAGE_MAPS)
+    if (bytes_ < kHugePage) return false;
+    const size_t rounded = (bytes_ + kSmallPage - 1) / kSmallPage * kSmallPage;
+    void* mapped =
+        mmap(nullptr, rounded + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return false;
+    char* begin = static_cast<char*>(mapped);
+    const size_t skip = (kHugePage - reinterpret_cast<uintptr_t>(begin) % kHugePage) % kHugePage;
+    if (skip > 0) munmap(begin, skip);
+    if (skip < kHugePage) munmap(begin + skip + rounded, kHugePage - skip);
+    data_ = begin + skip;
+    mapped_ = rounded;
+#if defined(MADV_HUGEPAGE)
+    madvise(data_, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
+#endif
+    return true;
+#else
+    return false;
+#endif
+  }
+
+  bool Take() {
+    const size_t rounded = (bytes_ + kAlignment - 1) / kAlignment * kAlignment;
+    data_ = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+    return data_ != nullptr;
+  }
+
+#if defined(__APPLE__) && defined(__aarch64__)
+  static constexpr size_t kSmallPage = 16384;
+#else
+  static constexpr size_t kSmallPage = 4096;
+#endif
 
   std::atomic<uint32_t> references_{1};
-  void* data_;
+  void* data_ = nullptr;
   size_t bytes_;
-  void (*destroy_)(void*);
+  /** Bytes mapped; 0 when the memory is of malloc. */
+  size_t mapped_ = 0;
 };
 
 }  // namespace ss

@@ -10,6 +10,7 @@ interface KnownBackend {
 
 /** Backends that a program in Node finds when they are installed, without naming them. */
 export const knownBackends: readonly KnownBackend[] = [
+  { id: 'cpu', package: '@ss/cpu', factory: 'cpu', priority: 200 },
   { id: 'wasm', package: '@ss/wasm', factory: 'wasm', priority: 100 },
 ];
 

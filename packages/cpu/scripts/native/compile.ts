@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+import { createRequire } from 'node:module';
+import { compiler, libraries } from './toolchain.ts';
+
+/** Where everything about the native part lies. */
+export const root: string = join(import.meta.dirname, '../..');
+const sources = join(root, 'native');
+const require = createRequire(import.meta.url);
+
+export interface Build {
+  /** Folder for objects and the result. */
+  readonly into: string;
+  /** More flags for compiling and linking, such as those of a sanitizer. */
+  readonly flags?: readonly string[];
+  /** `-O` of it. */
+  readonly optimise?: string;
+}
+
+/** Compiles what has changed, as many files at once as there are cores, and links. @returns the addon's path */
+export async function build({ into, flags = [], optimise = '-O3' }: Build): Promise<string> {
+  const objects = join(into, 'objects');
+  await mkdir(objects, { recursive: true });
+  const files = (await readdir(sources, { recursive: true }))
+    .filter((file) => file.endsWith('.cc'))
+    .sort()
+    .map((file) => join(sources, file));
+  const compileFlags = [...baseFlags(), optimise, ...flags];
+  const compiled = await inParallel(files, async (file) => {
+    const object = join(objects, `${relative(sources, file).replaceAll('/', '-')}.o`);
+    const fresh = await compile(file, object, compileFlags);
+    return { object, fresh };
+  });
+  const addon = join(into, 'ss-cpu.node');
+  if (existsSync(addon) && compiled.every(({ fresh }) => !fresh) && (await sameLink(into, compiled.length)))
+    return addon;
+  // A process that has the old file mapped keeps it: the new one takes its name, not its place.
+  const linked = `${addon}.${process.pid}`;
+  await run([
+    '-shared',
+    '-o',
+    linked,
+    ...compiled.map(({ object }) => object),
+    ...libraries.map(({ link }) => `-l${link}`),
+    '-pthread',
+    ...linkFlags(),
+    ...flags,
+  ]);
+  await rename(linked, addon);
+  await writeFile(join(into, 'linked'), String(compiled.length));
+  return addon;
+}
+
+function baseFlags(): string[] {
+  return [
+    '-std=c++20',
+    '-fPIC',
+    '-fvisibility=hidden',
+    '-pthread',
+    '-g1',
+    '-Wall',
+    '-Wextra',
+    // SSE4.2 is the floor; what is beyond is chosen at run time. Highway's SSE4 does not take AES for granted then.
+    ...(process.arch === 'x64' ? ['-march=x86-64-v2', '-DHWY_DISABLE_PCLMUL_AES'] : []),
+    '-DNAPI_VERSION=8',
+    '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+    `-I${sources}`,
+    '-isystem',
+    join(dirname(require.resolve('node-api-headers/package.json')), 'include'),
+    '-isystem',
+    dirname(require.resolve('node-addon-api/package.json')),
+  ];
+}
+
+function linkFlags(): string[] {
+  if (process.platform === 'darwin') return ['-undefined', 'dynamic_lookup', '-Wl,-rpath,@loader_path'];
+  // Never unloaded: threads of other libraries may outlive the worker thread that loaded it.
+  return ['-Wl,-rpath,$ORIGIN', '-Wl,-z,nodelete', '-Wl,--no-undefined-version', '-Wl,--gc-sections'];
+}
+
+/** @returns whether anything had to be done */
+async function compile(file: string, object: string, flags: readonly string[]): Promise<boolean> {
+  const stamp = `${object}.inputs`;
+  const dependencies = `${object}.d`;
+  if (existsSync(object) && existsSync(stamp) && existsSync(dependencies)) {
+    if ((await readFile(stamp, 'utf8')) === (await digest(dependencies, flags))) return false;
+  }
+  await run([...flags, '-c', file, '-o', object, '-MMD', '-MF', dependencies]);
+  await writeFile(stamp, await digest(dependencies, flags));
+  return true;
+}
+
+/** Of everything an object was made from: the flags, its source and every header that this read. */
+async function digest(dependencies: string, flags: readonly string[]): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([compiler, flags]));
+  const listed = (await readFile(dependencies, 'utf8')).replace(/^.*?:\s/, '').split(/(?:\\\n|\s)+/);
+  for (const path of listed.filter(Boolean)) hash.update(path).update(await contents(path));
+  return hash.digest('hex');
+}
+
+async function contents(path: string): Promise<Buffer> {
+  return existsSync(path) ? await readFile(path) : Buffer.alloc(0);
+}
+
+async function sameLink(into: string, objects: number): Promise<boolean> {
+  const stamp = join(into, 'linked');
+  return existsSync(stamp) && (await readFile(stamp, 'utf8')) === String(objects);
+}
+
+async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) {
+      const index = next++;
+      results[index] = await work(items[index]!);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return results;
+}
+
+/** One call of the compiler. @throws Error with what it said */
+async function run(args: readonly string[]): Promise<void> {
+  const child = spawn(compiler, args, { stdio: ['ignore', 'inherit', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  const what = args.find((arg) => arg.endsWith('.cc')) ?? 'the link';
+  if (status !== 0) throw new Error(`${compiler} failed on ${basename(what)}:\n${said}`);
+  if (said !== '') console.warn(said);
+}

@@ -1,0 +1,37 @@
+import { defineBackend, SsError } from '@ss/core';
+import type { Backend, BackendRegistration, Probe } from '@ss/core';
+import { findLibrary } from './library.ts';
+import type { CpuOptions } from './options.ts';
+
+const mostThreads = 256;
+
+/**
+ * The native backend: SIMD kernels for the instruction set at hand, on threads of its own. For Node on machines
+ * that its library was built for.
+ * @throws SsError `argument-invalid` for an option that means nothing
+ */
+export function cpu(options: CpuOptions = {}): BackendRegistration {
+  check(options);
+  return defineBackend({
+    apiVersion: 1,
+    id: 'cpu',
+    priority: 200,
+    probe,
+    load: async (given): Promise<Backend> => (await import('./load.ts')).load(options, given),
+  });
+}
+
+function probe(): Probe {
+  const found = findLibrary();
+  return 'path' in found ? { available: true } : { available: false, blockers: [found.blocker] };
+}
+
+function check({ threads }: CpuOptions): void {
+  if (threads === undefined || threads === 'auto') return;
+  if (Number.isInteger(threads) && threads >= 1 && threads <= mostThreads) return;
+  throw new SsError(
+    'argument-invalid',
+    `cpu: threads is ${JSON.stringify(threads)} where 'auto' or 1 to ${mostThreads} is wanted.`,
+    { details: { threads } },
+  );
+}

@@ -1,0 +1,2 @@
+export { cpu } from './cpu.ts';
+export type { CpuOptions } from './options.ts';
