@@ -84,6 +84,19 @@ inline Refusal UnsupportedDType(const Call& call, int arg, std::initializer_list
                                    dtypeNames[static_cast<int>(value.dtype)]};
 }
 
+/** What some of the arguments may be stored as. */
+struct AllowedDTypes {
+  std::initializer_list<int> args;
+  std::initializer_list<DType> dtypes;
+};
+
+inline Refusal UnsupportedDType(const Call& call, std::initializer_list<AllowedDTypes> allowed) {
+  for (const auto& [args, dtypes] : allowed)
+    for (int arg : args)
+      if (Refusal refusal = UnsupportedDType(call, arg, dtypes); !refusal.code.empty()) return refusal;
+  return {};
+}
+
 inline constexpr std::initializer_list<DType> kNarrowFloats = {DType::f32, DType::f16, DType::bf16};
 inline constexpr std::initializer_list<DType> kFloats = {DType::f32, DType::f16, DType::bf16, DType::f64};
 

@@ -3,7 +3,8 @@
 namespace ss {
 
 const std::vector<Op>& Ops() {
-  static const std::vector<Op> ops = {Add(), Copy(), RmsNorm(), RmsNormBackward(), Silu(), Softplus()};
+  static const std::vector<Op> ops = {
+      Add(), Copy(), RmsNorm(), RmsNormBackward(), SelectiveScan(), SelectiveStateUpdate(), Silu(), Softplus()};
   return ops;
 }
 

@@ -9,6 +9,8 @@ Op Add();
 Op Copy();
 Op RmsNorm();
 Op RmsNormBackward();
+Op SelectiveScan();
+Op SelectiveStateUpdate();
 Op Silu();
 Op Softplus();
 
