@@ -4,7 +4,19 @@ namespace ss {
 
 const std::vector<Op>& Ops() {
   static const std::vector<Op> ops = {
-      Add(), Copy(), RmsNorm(), RmsNormBackward(), SelectiveScan(), SelectiveStateUpdate(), Silu(), Softplus()};
+      Add(),
+      Argmax(),
+      Copy(),
+      CrossEntropy(),
+      CrossEntropyBackward(),
+      RmsNorm(),
+      RmsNormBackward(),
+      Sample(),
+      SelectiveScan(),
+      SelectiveStateUpdate(),
+      Silu(),
+      Softplus(),
+  };
   return ops;
 }
 
