@@ -1,0 +1,399 @@
+#include "scan-backward.h"
+
+#include <algorithm>
+
+#include "flush.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/scan-backward.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.
+#include "scan-gradient-inl.h"
+
+/*
+ * The gradient of the scan; core's reference (`selective-scan-backward.ts`) derives the formulas.
+ *
+ * One unit of work is one slice of the channels of one head of one sequence. Going forward, the states at the
+ * start of every tile of time steps are kept. Going backward, the states of a tile are made again and the cotangent
+ * g of the state walks from its end to its start, 8 states of a vector of channels at a time. Nothing of size L N per
+ * channel exists, and nothing is divided by a decay.
+ *
+ * What channels share, varying B and C, is summed over the vectors of a slice in the lanes of [t][n][lane], the lanes
+ * of a tile once all vectors have been through it; every slice writes a part of its own.
+ */
+
+HWY_BEFORE_NAMESPACE();
+namespace ss {
+namespace HWY_NAMESPACE {
+
+/** One unit of work, and where its scratch is. */
+struct Slice {
+  Sequence sequence;
+  int64_t head, channel, count, vectors, part, group;
+  /** [vector][n][lane] */
+  float *A, *state, *dA, *B, *C, *dB, *dC;
+  /** [channel] */
+  float *skip, *bias, *dskip, *dbias, *row, *other;
+  /** [t][n] of the projections of this tile */
+  float *rows_B, *rows_C;
+  /** [t][n][lane] */
+  float *lanes_B, *lanes_C;
+  /** [vector][t][kRows][lane] */
+  float* tile;
+  /** [t][state][lane] */
+  float *a, *h;
+  /** [n] */
+  float* sums;
+  /** [tile][vector][n][lane] */
+  float* starts;
+};
+
+HWY_INLINE int64_t TimeOf(const ScanTask& scan, const Slice& s, int64_t i) {
+  return s.sequence.first + (scan.reverse ? s.sequence.length - 1 - i : i);
+}
+
+/** Varying B and C of a tile as [t][n] f32, in the order of the walk. */
+HWY_INLINE void LoadProjections(const ScanTask& scan, const Slice& s, int64_t t, int64_t steps) {
+  const auto load = [&](const View<4>& view, float* to) {
+    for (int64_t i = 0; i < steps; i++)
+      LoadRow(view.At(s.sequence.row, TimeOf(scan, s, t + i), s.group), view.steps[3], view.dtype,
+              static_cast<size_t>(scan.N), to + i * scan.N);
+  };
+  if (scan.B_varies) load(scan.B, s.rows_B);
+  if (scan.C_varies) load(scan.C, s.rows_C);
+}
+
+/** What of a tile's rows the way forward needs: dt and dt u. */
+HWY_INLINE void PrepareForward(const ScanTask& scan, const Slice& s, const DecayConstants& k, int64_t t, int64_t steps) {
+  const F32 d;
+  const int64_t lanes = LaneCount();
+  for (int64_t i = 0; i < steps; i++) {
+    const int64_t time = TimeOf(scan, s, t + i), b = s.sequence.row;
+    const float* us =
+        Widened(scan.u.At(b, time, s.head, s.channel), scan.u.steps[3], scan.u.dtype, s.count, s.row);
+    const float* deltas =
+        Widened(scan.delta.At(b, time, s.head, s.channel), scan.delta.steps[3], scan.delta.dtype, s.count, s.other);
+    float* to = s.tile + i * kRows * lanes;
+    for (int64_t v = 0; v < s.vectors; v++, to += kGradientTile * kRows * lanes) {
+      const VF x = hn::Add(hn::LoadU(d, deltas + v * lanes), hn::Load(d, s.bias + v * lanes));
+      const VF dt = scan.softplus ? StepOf(k, x) : x;
+      const VF u = hn::LoadU(d, us + v * lanes);
+      hn::Store(dt, d, to + kDt * lanes);
+      hn::Store(u, d, to + kU * lanes);
+      hn::Store(hn::Mul(dt, u), d, to + kDtu * lanes);
+      if (scan.softplus) hn::Store(SigmoidOf(k, x), d, to + kSlope * lanes);
+    }
+  }
+}
+
+/** What else the way back needs: ds, the slopes, and sums that start at zero. */
+HWY_INLINE void PrepareBackward(const ScanBackwardTask& task, const Slice& s, const DecayConstants& k, int64_t t,
+                                int64_t steps) {
+  const F32 d;
+  const ScanTask& scan = task.scan;
+  const int64_t lanes = LaneCount();
+  const VF zero = hn::Zero(d), one = hn::Set(d, 1.0f);
+  for (int64_t i = 0; i < steps; i++) {
+    const int64_t time = TimeOf(scan, s, t + i), b = s.sequence.row;
+    const float* dys = Widened(task.dy.At(b, time, s.head, s.channel), task.dy.steps[3], task.dy.dtype, s.count, s.row);
+    const float* zs = scan.z ? Widened(scan.z.At(b, time, s.head, s.channel), scan.z.steps[3], scan.z.dtype, s.count, s.other)
+                             : nullptr;
+    float* to = s.tile + i * kRows * lanes;
+    for (int64_t v = 0; v < s.vectors; v++, to += kGradientTile * kRows * lanes) {
+      const VF dy = hn::LoadU(d, dys + v * lanes);
+      hn::Store(zero, d, to + kQ * lanes);
+      hn::Store(zero, d, to + kR * lanes);
+      if (!zs) {
+        hn::Store(dy, d, to + kDs * lanes);
+        continue;
+      }
+      const VF z = hn::LoadU(d, zs + v * lanes);
+      const VF sigmoid = SigmoidOf(k, z);
+      hn::Store(hn::Mul(dy, hn::Mul(z, sigmoid)), d, to + kDs * lanes);
+      hn::Store(hn::Mul(dy, hn::Mul(sigmoid, hn::MulAdd(z, hn::Sub(one, sigmoid), one))), d, to + kGate * lanes);
+      hn::Store(zero, d, to + kY * lanes);
+    }
+  }
+}
+
+/** One row of channels to where it belongs: itself if it is whole vectors of f32, else through a buffer. */
+struct Target {
+  char* to;
+  int64_t step;
+  DType dtype;
+  int64_t count;
+  float* data;
+  Target(const View<4>& view, int64_t b, int64_t time, const Slice& s, float* buffer)
+      : to(view.At(b, time, s.head, s.channel)), step(view.steps[3]), dtype(view.dtype), count(s.count),
+        data(IsWhole(step, dtype, count) ? reinterpret_cast<float*>(to) : buffer) {}
+  void Finish() const {
+    if (data != reinterpret_cast<float*>(to)) StoreRow(data, static_cast<size_t>(count), to, step, dtype);
+  }
+};
+
+/** du, ddelta and dz of a tile, and its share of dD and dbias. */
+HWY_INLINE void FinishTile(const ScanBackwardTask& task, const Slice& s, int64_t t, int64_t steps) {
+  const F32 d;
+  const ScanTask& scan = task.scan;
+  const int64_t lanes = LaneCount();
+  const VF ln2 = hn::Set(d, 0.693147180559945f);
+  for (int64_t i = steps - 1; i >= 0; i--) {
+    const int64_t time = TimeOf(scan, s, t + i), b = s.sequence.row;
+    const Target du(task.du, b, time, s, s.row), ddelta(task.ddelta, b, time, s, s.other);
+    const float* from = s.tile + i * kRows * lanes;
+    for (int64_t v = 0; v < s.vectors; v++, from += kGradientTile * kRows * lanes) {
+      const int64_t c = v * lanes;
+      const VF q = hn::Load(d, from + kQ * lanes), u = hn::Load(d, from + kU * lanes), ds = hn::Load(d, from + kDs * lanes);
+      const VF ddt = hn::MulAdd(u, q, hn::Mul(ln2, hn::Load(d, from + kR * lanes)));
+      const VF slope = scan.softplus ? hn::Mul(ddt, hn::Load(d, from + kSlope * lanes)) : ddt;
+      const VF skip = hn::Load(d, s.skip + c);
+      hn::StoreU(slope, d, ddelta.data + c);
+      hn::StoreU(hn::MulAdd(skip, ds, hn::Mul(hn::Load(d, from + kDt * lanes), q)), d, du.data + c);
+      hn::Store(hn::MulAdd(ds, u, hn::Load(d, s.dskip + c)), d, s.dskip + c);
+      hn::Store(hn::Add(slope, hn::Load(d, s.dbias + c)), d, s.dbias + c);
+    }
+    du.Finish();
+    ddelta.Finish();
+    if (!task.dz) continue;
+    const Target dz(task.dz, b, time, s, s.row);
+    from = s.tile + i * kRows * lanes;
+    for (int64_t v = 0; v < s.vectors; v++, from += kGradientTile * kRows * lanes) {
+      const VF y = hn::MulAdd(hn::Load(d, s.skip + v * lanes), hn::Load(d, from + kU * lanes), hn::Load(d, from + kY * lanes));
+      hn::StoreU(hn::Mul(hn::Load(d, from + kGate * lanes), y), d, dz.data + v * lanes);
+    }
+    dz.Finish();
+  }
+}
+
+/** States n to n + K of vector v over a tile that starts at `start`. */
+template <bool kBVaries, bool kCVaries>
+HWY_INLINE Stretch StretchOf(const Slice& s, int64_t N, int64_t v, int64_t n, int64_t steps, const float* start) {
+  const int64_t lanes = LaneCount(), at = (v * N + n) * lanes;
+  Stretch r;
+  r.tile = s.tile + v * kGradientTile * kRows * lanes;
+  r.steps = steps;
+  r.A = s.A + at;
+  r.start = start + at;
+  r.g = s.state + at;
+  r.dA = s.dA + at;
+  r.dB = s.dB + at;
+  r.dC = s.dC + at;
+  r.B = kBVaries ? s.rows_B + n : s.B + at;
+  r.C = kCVaries ? s.rows_C + n : s.C + at;
+  r.B_step = kBVaries ? N : 0;
+  r.C_step = kCVaries ? N : 0;
+  r.a = s.a;
+  r.h = s.h;
+  r.lanes_B = s.lanes_B + n * lanes;
+  r.lanes_C = s.lanes_C + n * lanes;
+  r.lanes_step = N * lanes;
+  return r;
+}
+
+template <int K, bool kBVaries>
+HWY_INLINE void AdvanceStates(const Slice& s, int64_t N, int64_t v, int64_t steps, int64_t n = 0) {
+  for (; n + K <= N; n += K)
+    Advance<K, true, kBVaries>(StretchOf<kBVaries, true>(s, N, v, n, steps, s.state), s.state + (v * N + n) * LaneCount());
+  if constexpr (K > 1)
+    if (n < N) AdvanceStates<K / 2, kBVaries>(s, N, v, steps, n);
+}
+
+template <int K, bool kBVaries, bool kCVaries>
+HWY_INLINE void RetraceStates(const Slice& s, int64_t N, int64_t v, int64_t steps, const float* start, bool gated, int64_t n = 0) {
+  for (; n + K <= N; n += K) {
+    const Stretch r = StretchOf<kBVaries, kCVaries>(s, N, v, n, steps, start);
+    if (gated) Remake<K, true, kBVaries, kCVaries, true>(r);
+    else Remake<K, true, kBVaries, kCVaries, false>(r);
+    if (v == 0) Retrace<K, kBVaries, kCVaries, true>(r);
+    else Retrace<K, kBVaries, kCVaries, false>(r);
+  }
+  if constexpr (K > 1)
+    if (n < N) RetraceStates<K / 2, kBVaries, kCVaries>(s, N, v, steps, start, gated, n);
+}
+
+/** The way forward: the states in front of every tile. */
+void WalkForward(const ScanTask& scan, const Slice& s, const DecayConstants& k) {
+  const int64_t all = s.vectors * scan.N * LaneCount();
+  float* starts = s.starts;
+  for (int64_t t = 0; t < s.sequence.length; t += kGradientTile, starts += all) {
+    std::memcpy(starts, s.state, static_cast<size_t>(all) * sizeof(float));
+    // The end of the last tile is nobody's start.
+    if (t + kGradientTile >= s.sequence.length) return;
+    LoadProjections(scan, s, t, kGradientTile);
+    PrepareForward(scan, s, k, t, kGradientTile);
+    for (int64_t v = 0; v < s.vectors; v++) {
+      if (scan.B_varies) AdvanceStates<kGradientStates, true>(s, scan.N, v, kGradientTile);
+      else AdvanceStates<2, false>(s, scan.N, v, kGradientTile);
+    }
+  }
+}
+
+/** This slice's part of a varying dB or dC for a tile: the lanes added. */
+HWY_INLINE void StoreLanes(const ScanBackwardTask& task, const Slice& s, const Parts& parts, const float* lanes, char* shared,
+                           int64_t t, int64_t steps) {
+  const int64_t N = task.scan.N;
+  for (int64_t i = 0; i < steps; i++, lanes += N * LaneCount()) {
+    SumLanes(lanes, N, s.sums);
+    const int64_t row = s.sequence.row * task.scan.sequences.L + TimeOf(task.scan, s, t + i);
+    std::memcpy(parts.At(shared, s.head * task.slices + s.part, row), s.sums, static_cast<size_t>(N) * sizeof(float));
+  }
+}
+
+void WalkBackward(const ScanBackwardTask& task, const Slice& s, const DecayConstants& k, char* shared) {
+  const ScanTask& scan = task.scan;
+  const int64_t all = s.vectors * scan.N * LaneCount(), tiles = (s.sequence.length + kGradientTile - 1) / kGradientTile;
+  const bool gated = static_cast<bool>(scan.z);
+  for (int64_t tile = tiles - 1; tile >= 0; tile--) {
+    const int64_t t = tile * kGradientTile, steps = std::min(kGradientTile, s.sequence.length - t);
+    const float* starts = s.starts + tile * all;
+    LoadProjections(scan, s, t, steps);
+    PrepareForward(scan, s, k, t, steps);
+    PrepareBackward(task, s, k, t, steps);
+    for (int64_t v = 0; v < s.vectors; v++) {
+      if (scan.B_varies && scan.C_varies) RetraceStates<kGradientStates, true, true>(s, scan.N, v, steps, starts, gated);
+      else if (scan.B_varies) RetraceStates<2, true, false>(s, scan.N, v, steps, starts, gated);
+      else if (scan.C_varies) RetraceStates<2, false, true>(s, scan.N, v, steps, starts, gated);
+      else RetraceStates<2, false, false>(s, scan.N, v, steps, starts, gated);
+    }
+    FinishTile(task, s, t, steps);
+    if (scan.B_varies) StoreLanes(task, s, task.dB, s.lanes_B, shared, t, steps);
+    if (scan.C_varies) StoreLanes(task, s, task.dC, s.lanes_C, shared, t, steps);
+  }
+}
+
+/** What is the same for all steps, and sums that start at zero. */
+void LoadSlice(const ScanTask& scan, const Slice& s) {
+  const int64_t N = scan.N, h = s.head, p = s.channel, all = s.vectors * N * LaneCount();
+  const auto load = [&](const View<3>& view, float factor, float* to) {
+    LoadBlocks(view.At(h, p), view.steps[1], view.steps[2], view.dtype, N, s.count, factor, s.row, to);
+  };
+  load(scan.A, kLog2OfE, s.A);
+  if (!scan.B_varies) load(scan.constant_B, 1, s.B);
+  if (!scan.C_varies) load(scan.constant_C, 1, s.C);
+  for (float* sums : {s.dA, s.dB, s.dC, s.state}) Clear(sums, all);
+  for (float* row : {s.skip, s.bias, s.dskip, s.dbias}) Clear(row, s.vectors * LaneCount());
+  if (scan.D) LoadRow(scan.D.At(h, p), scan.D.steps[1], scan.D.dtype, static_cast<size_t>(s.count), s.skip);
+  if (scan.bias) LoadRow(scan.bias.At(h, p), scan.bias.steps[1], scan.bias.dtype, static_cast<size_t>(s.count), s.bias);
+}
+
+HWY_INLINE void LoadStates(const View<4>& view, int64_t row, const Slice& s, int64_t N) {
+  if (view)
+    LoadBlocks(view.At(row, s.head, s.channel), view.steps[2], view.steps[3], view.dtype, N, s.count, s.row, s.state);
+  else
+    Clear(s.state, s.vectors * N * LaneCount());
+}
+
+/** Padding: every gradient is zero. */
+void ClearSlice(const ScanBackwardTask& task, const Slice& s, char* shared) {
+  Clear(s.row, s.count);
+  Clear(s.sums, task.scan.N);
+  for (int64_t i = 0; i < s.sequence.length; i++) {
+    const int64_t time = s.sequence.first + i, b = s.sequence.row;
+    for (const View<4>* view : {&task.du, &task.ddelta, &task.dz})
+      if (*view)
+        StoreRow(s.row, static_cast<size_t>(s.count), view->At(b, time, s.head, s.channel), view->steps[3], view->dtype);
+    const int64_t row = b * task.scan.sequences.L + time, part = s.head * task.slices + s.part;
+    const size_t bytes = static_cast<size_t>(task.scan.N) * sizeof(float);
+    if (task.scan.B_varies) std::memset(task.dB.At(shared, part, row), 0, bytes);
+    if (task.scan.C_varies) std::memset(task.dC.At(shared, part, row), 0, bytes);
+  }
+}
+
+/** What sequences add up in the end: this slice's channels of each part. */
+void StoreParts(const ScanBackwardTask& task, const Slice& s, char* shared) {
+  const int64_t channel = s.head * task.scan.P + s.channel, index = s.sequence.index;
+  const auto store = [&](const Parts& parts, const float* from, int64_t rows) {
+    StoreBlocks(from, rows, s.count, reinterpret_cast<char*>(parts.At(shared, index, 0) + channel), sizeof(float),
+                parts.width * static_cast<int64_t>(sizeof(float)), DType::f32, s.row);
+  };
+  store(task.dA, s.dA, task.scan.N);
+  if (!task.scan.B_varies) store(task.dB, s.dB, task.scan.N);
+  if (!task.scan.C_varies) store(task.dC, s.dC, task.scan.N);
+  if (task.dD.count) store(task.dD, s.dskip, 1);
+  if (task.dbias.count) store(task.dbias, s.dbias, 1);
+  if (task.by_slot)
+    store(task.dstate, s.state, task.scan.N);
+  else if (task.dbefore)
+    StoreBlocks(s.state, task.scan.N, s.count, task.dbefore.At(index, s.head, s.channel), task.dbefore.steps[2],
+                task.dbefore.steps[3], task.dbefore.dtype, s.row);
+}
+
+/** One unit: a slice of the channels of one head of one sequence. */
+void ScanBackwardUnit(const ScanBackwardTask& task, int64_t unit, const Scratch& scratch) {
+  const FlushDenormals flush;
+  const ScanTask& scan = task.scan;
+  Slice s;
+  s.part = unit % task.slices;
+  s.sequence = scan.sequences[unit / task.slices / scan.H];
+  s.head = unit / task.slices % scan.H;
+  s.group = s.head / scan.heads_per_group;
+  s.channel = s.part * task.slice;
+  s.count = std::min(task.slice, scan.P - s.channel);
+  s.vectors = VectorsOf(s.count);
+  float* free = reinterpret_cast<float*>(scratch.own);
+  const auto take = [&free](int64_t floats) {
+    float* taken = free;
+    free += (floats + kSliceUnit - 1) / kSliceUnit * kSliceUnit;
+    return taken;
+  };
+  for (float** block : {&s.A, &s.state, &s.dA, &s.B, &s.C, &s.dB, &s.dC}) *block = take(task.slice * scan.N);
+  for (float** row : {&s.skip, &s.bias, &s.dskip, &s.dbias, &s.row, &s.other}) *row = take(task.slice);
+  for (float** rows : {&s.rows_B, &s.rows_C}) *rows = take(kGradientTile * scan.N);
+  for (float** lanes : {&s.lanes_B, &s.lanes_C}) *lanes = take(kGradientTile * scan.N * LaneCount());
+  s.tile = take(kGradientTile * kRows * task.slice);
+  for (float** states : {&s.a, &s.h}) *states = take((kGradientTile + 1) * kGradientStates * LaneCount());
+  s.sums = take(scan.N);
+  s.starts = free;
+
+  const DecayConstants k = MakeDecayConstants();
+  LoadSlice(scan, s);
+  if (s.sequence.slot < 0) {
+    ClearSlice(task, s, scratch.shared);
+  } else {
+    LoadStates(scan.before, s.sequence.slot, s, scan.N);
+    WalkForward(scan, s, k);
+    LoadStates(task.dafter, s.sequence.index, s, scan.N);
+    WalkBackward(task, s, k, scratch.shared);
+  }
+  StoreParts(task, s, scratch.shared);
+}
+
+// NOLINTNEXTLINE(google-readability-namespace-comments)
+}  // namespace HWY_NAMESPACE
+}  // namespace ss
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ss {
+
+HWY_EXPORT(ScanBackwardUnit);
+
+namespace {
+
+/** Three times through the states; see `scan.cc` for what one update of the forward takes. */
+constexpr double kNanosecondsPerGradient = 0.5;
+
+/** Of {@link kGradientStates} and the rows of a tile, the most that any instruction set has. */
+constexpr int64_t kMostWalkStates = 8, kTileRows = 9;
+
+}  // namespace
+
+size_t ScanBackwardScratch(const ScanBackwardTask& task) {
+  const int64_t N = task.scan.N, tiles = (task.scan.sequences.L + kGradientTile - 1) / kGradientTile;
+  const int64_t floats = task.slice * (N * (7 + tiles) + 6 + kGradientTile * kTileRows) + kGradientTile * N * (2 + 2 * kSliceUnit) +
+                         2 * (kGradientTile + 1) * kMostWalkStates * kSliceUnit + N + 32 * kSliceUnit;
+  return static_cast<size_t>(floats) * sizeof(float);
+}
+
+void AddScanBackward(std::vector<Phase>& phases, const ScanBackwardTask& task) {
+  const ScanTask& scan = task.scan;
+  const double steps = static_cast<double>(task.batch * scan.sequences.L);
+  const double updates = steps * static_cast<double>(scan.H * scan.P * (scan.N + 4));
+  phases.push_back({scan.sequences.count * scan.H * task.slices, updates * kNanosecondsPerGradient,
+                    [task](const Scratch& scratch, int64_t unit) {
+                      HWY_DYNAMIC_DISPATCH(ScanBackwardUnit)(task, unit, scratch);
+                    }});
+}
+
+}  // namespace ss
+#endif
