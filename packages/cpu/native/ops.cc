@@ -3,7 +3,20 @@
 namespace ss {
 
 const std::vector<Op>& Ops() {
-  static const std::vector<Op> ops = {};
+  static const std::vector<Op> ops = {
+      Add(),
+      Argmax(),
+      Copy(),
+      CrossEntropy(),
+      CrossEntropyBackward(),
+      RmsNorm(),
+      RmsNormBackward(),
+      Sample(),
+      SelectiveScan(), SelectiveScanBackward(),
+      SelectiveStateUpdate(),
+      Silu(),
+      Softplus(),
+  };
   return ops;
 }
 
