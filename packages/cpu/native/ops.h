@@ -7,6 +7,9 @@ namespace ss {
 // One function an op, in the file of its name under kernels/; `Ops()` in ops.cc lists them.
 Op Add();
 Op Argmax();
+Op CausalConv1d();
+Op CausalConv1dBackward();
+Op CausalConv1dUpdate();
 Op Copy();
 Op CrossEntropy();
 Op CrossEntropyBackward();
