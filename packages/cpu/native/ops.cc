@@ -4,21 +4,9 @@ namespace ss {
 
 const std::vector<Op>& Ops() {
   static const std::vector<Op> ops = {
-      Add(),
-      Argmax(),
-      CausalConv1d(),
-      CausalConv1dBackward(),
-      CausalConv1dUpdate(),
-      Copy(),
-      CrossEntropy(),
-      CrossEntropyBackward(),
-      RmsNorm(),
-      RmsNormBackward(),
-      Sample(),
-      SelectiveScan(),
-      SelectiveScanBackward(),
-      SelectiveStateUpdate(),
-      Silu(),
+      Add(), Argmax(), CausalConv1d(), CausalConv1dBackward(), CausalConv1dUpdate(), Copy(), CrossEntropy(),
+      CrossEntropyBackward(), Embedding(), EmbeddingBackward(), Linear(), LinearBackward(), Pack(), RmsNorm(),
+      RmsNormBackward(), Sample(), SelectiveScan(), SelectiveScanBackward(), SelectiveStateUpdate(), Silu(),
       Softplus(),
   };
   return ops;
