@@ -2,12 +2,32 @@ import { expect, test } from 'vitest';
 import { environmentVariables, readEnvironment } from './environment.ts';
 
 test('nothing set means nothing asked for', () => {
-  expect(readEnvironment({})).toEqual({ backend: undefined, threads: undefined, log: 'silent', unknown: [] });
+  expect(readEnvironment({})).toEqual({
+    backend: undefined,
+    threads: undefined,
+    log: 'silent',
+    cpuIsa: undefined,
+    cpuLibrary: undefined,
+    unknown: [],
+  });
 });
 
 test('every variable is read', () => {
-  const env = { SS_BACKEND: 'wasm', SS_THREADS: '4', SS_LOG: 'trace' };
-  expect(readEnvironment(env)).toEqual({ backend: 'wasm', threads: 4, log: 'trace', unknown: [] });
+  const env = {
+    SS_BACKEND: 'wasm',
+    SS_THREADS: '4',
+    SS_LOG: 'trace',
+    SS_CPU_ISA: 'avx2',
+    SS_CPU_LIBRARY: '/opt/ss-cpu.node',
+  };
+  expect(readEnvironment(env)).toEqual({
+    backend: 'wasm',
+    threads: 4,
+    log: 'trace',
+    cpuIsa: 'avx2',
+    cpuLibrary: '/opt/ss-cpu.node',
+    unknown: [],
+  });
   expect(Object.keys(environmentVariables)).toEqual(Object.keys(env));
 });
 

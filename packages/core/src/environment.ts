@@ -8,6 +8,10 @@ export interface Environment {
   readonly threads: number | undefined;
   /** `SS_LOG`: `info` prints decisions, `trace` every event, to standard error */
   readonly log: 'silent' | 'info' | 'trace';
+  /** `SS_CPU_ISA`: the instruction set that native kernels stop at */
+  readonly cpuIsa: string | undefined;
+  /** `SS_CPU_LIBRARY`: the native library to load instead of the installed one */
+  readonly cpuLibrary: string | undefined;
   /** Names that start with `SS_` and mean nothing. */
   readonly unknown: readonly string[];
 }
@@ -17,6 +21,8 @@ export const environmentVariables = {
   SS_BACKEND: 'the backend to use: its id, such as wasm or reference',
   SS_THREADS: 'how many threads a backend may use',
   SS_LOG: 'silent (default), info or trace',
+  SS_CPU_ISA: 'what native kernels use at most: sse4, avx2 or avx3 (AVX-512)',
+  SS_CPU_LIBRARY: 'path of a native library for @ss/cpu, instead of the installed one',
 } as const;
 
 const logLevels = ['silent', 'info', 'trace'] as const;
@@ -34,6 +40,8 @@ export function readEnvironment(
     backend: env['SS_BACKEND'] || undefined,
     threads: threads === undefined ? undefined : Number(threads),
     log,
+    cpuIsa: env['SS_CPU_ISA'] || undefined,
+    cpuLibrary: env['SS_CPU_LIBRARY'] || undefined,
     unknown: Object.keys(env).filter(
       (name) => name.startsWith('SS_') && !Object.hasOwn(environmentVariables, name),
     ),

@@ -8,10 +8,16 @@
 namespace ss {
 namespace {
 
-/** Below this much work the others would come too late. */
+#if defined(SS_SHARE_EVERYTHING)
+// To have a race detector see what small tests do.
+constexpr double kWorthSharing = 0;
+constexpr double kWorthWaking = 1e-9;
+#else
+/** Below this many nanoseconds of work the others would come too late. */
 constexpr double kWorthSharing = 8e3;
 /** Work for which one sleeping helper is woken, which costs the caller a system call. */
 constexpr double kWorthWaking = 25e3;
+#endif
 /** Parts that a thread's share is taken in: the more, the more evenly all end. */
 constexpr uint32_t kParts = 8;
 

@@ -9,6 +9,8 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/mman.h>
 #define SS_STORAGE_MAPS 1
+#else
+#define SS_STORAGE_MAPS 0
 #endif
 
 namespace ss {
@@ -27,7 +29,7 @@ class Storage {
     if (bytes > kMost) return nullptr;
     Storage* storage = new (std::nothrow) Storage(bytes);
     if (storage == nullptr) return nullptr;
-    if (storage->Map() || storage->Take()) return storage;
+    if (bytes >= kHugePage && kMaps ? storage->Map() : storage->Take()) return storage;
     delete storage;
     return nullptr;
   }
@@ -46,11 +48,12 @@ class Storage {
 
  private:
   static constexpr size_t kHugePage = size_t{2} << 20;
+  static constexpr bool kMaps = SS_STORAGE_MAPS;
   static constexpr size_t kMost = SIZE_MAX / 4;
 
   explicit Storage(size_t bytes) : bytes_(bytes) {}
   ~Storage() {
-#if defined(SS_STORAGE_MAPS)
+#if SS_STORAGE_MAPS
     if (mapped_ > 0) {
       munmap(data_, mapped_);
       return;
@@ -64,8 +67,7 @@ class Storage {
    * once, and their translations would not fit the TLB.
    */
   bool Map() {
-#if defined(SS_STORAGE_MAPS)
-    if (bytes_ < kHugePage) return false;
+#if SS_STORAGE_MAPS
     const size_t rounded = (bytes_ + kSmallPage - 1) / kSmallPage * kSmallPage;
     void* mapped =
         mmap(nullptr, rounded + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -16,17 +16,19 @@ export function cpu(options: CpuOptions = {}): BackendRegistration {
     apiVersion: 1,
     id: 'cpu',
     priority: 200,
-    probe,
+    probe: () => probe(options.library),
     load: async (given): Promise<Backend> => (await import('./load.ts')).load(options, given),
   });
 }
 
-function probe(): Probe {
-  const found = findLibrary();
+function probe(library: string | undefined): Probe {
+  const found = findLibrary(library);
   return 'path' in found ? { available: true } : { available: false, blockers: [found.blocker] };
 }
 
-function check({ threads }: CpuOptions): void {
+function check({ threads, library }: CpuOptions): void {
+  if (library !== undefined && typeof library !== 'string')
+    throw new SsError('argument-invalid', 'cpu: library is no path.', { details: { library } });
   if (threads === undefined || threads === 'auto') return;
   if (Number.isInteger(threads) && threads >= 1 && threads <= mostThreads) return;
   throw new SsError(

@@ -1,17 +1,85 @@
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { readEnvironment } from '@ss/core';
 import type { Blocker } from '@ss/core';
+import { packageFor, thisPlatform } from './platform.ts';
+import type { Platform } from './platform.ts';
 
-/** Where the native library is, or why there is none. */
-export function findLibrary(): { readonly path: string } | { readonly blocker: Blocker } {
-  const path = join(import.meta.dirname, '../build/ss-cpu.node');
-  if (existsSync(path)) return { path };
+export const fileName = 'ss-cpu.node';
+
+/** Platforms with a package of their own; elsewhere the library is built from source. */
+const prebuilt: readonly string[] = ['@ss/cpu-linux-x64-gnu'];
+
+export type Found = { readonly path: string } | { readonly blocker: Blocker };
+
+/** The native library for this process, or why there is none. Nothing is loaded. */
+export function findLibrary(named: string | undefined, platform: Platform = thisPlatform()): Found {
+  const blocker = unfit(platform);
+  if (blocker) return { blocker };
+  const asked = named ?? readEnvironment().cpuLibrary;
+  if (asked !== undefined) {
+    return existsSync(asked) ? { path: asked } : { blocker: notThere(asked, named !== undefined) };
+  }
+  const path = [built(), installed(packageFor(platform))].find((at) => at !== undefined && existsSync(at));
+  return path === undefined ? { blocker: missing(platform) } : { path };
+}
+
+/** What no library helps against. */
+function unfit({ lacks }: Platform): Blocker | undefined {
+  if (lacks.length === 0) return undefined;
   return {
-    blocker: {
-      code: 'native-missing',
-      message: 'the native library of @ss/cpu is not built here',
-      origin: 'install',
-      fix: 'Run `npx --yes pnpm@12 run setup`.',
-    },
+    code: 'processor-unsupported',
+    message: `this processor has no ${lacks.join(', ')}; native kernels start at SSE4.2 (x86-64-v2)`,
+    origin: 'device',
+    fix: 'Use @ss/wasm.',
   };
+}
+
+function missing(platform: Platform): Blocker {
+  const name = packageFor(platform);
+  if (prebuilt.includes(name)) {
+    return {
+      code: 'native-missing',
+      message: `${name}, which has the native library for this platform, is not installed or has none`,
+      origin: 'install',
+      fix:
+        `npm install ${name} (an optional dependency: --omit=optional leaves it out, and so does a lockfile ` +
+        `of another system); in the repository: npx --yes pnpm@12 run setup`,
+    };
+  }
+  const { system, processor, libc } = platform;
+  return {
+    code: 'platform-unsupported',
+    message:
+      `there is no native library for ${system} ${processor}${libc === 'musl' ? ' with musl' : ''}; ` +
+      `there is one for ${prebuilt.map((each) => each.slice('@ss/cpu-'.length)).join(', ')}`,
+    origin: 'environment',
+    fix:
+      libc === 'musl'
+        ? 'Use an image with glibc, such as node:22-slim instead of node:22-alpine, or @ss/wasm.'
+        : 'Use @ss/wasm, or build it from the repository and name it in SS_CPU_LIBRARY.',
+  };
+}
+
+function notThere(path: string, byOption: boolean): Blocker {
+  return {
+    code: 'native-missing',
+    message: `${byOption ? 'the option library' : 'SS_CPU_LIBRARY'} names ${path}, where no file is`,
+    origin: 'install',
+    fix: 'Name the file itself, or leave it out.',
+  };
+}
+
+/** Of the repository, which publishes none of it. */
+function built(): string {
+  return join(import.meta.dirname, '../build', fileName);
+}
+
+function installed(name: string): string | undefined {
+  try {
+    return createRequire(import.meta.url).resolve(`${name}/${fileName}`);
+  } catch {
+    return undefined;
+  }
 }
