@@ -23,7 +23,8 @@ const sanitizers: Readonly<Record<string, Sanitizer>> = {
     library: 'libasan.so',
     environment: {
       // Leaks are counted by the kit; what Node itself keeps until its end is not ours.
-      ASAN_OPTIONS: 'allocator_may_return_null=1:detect_leaks=0:halt_on_error=1:abort_on_error=1:detect_stack_use_after_return=0',
+      ASAN_OPTIONS:
+        'allocator_may_return_null=1:detect_leaks=0:halt_on_error=1:abort_on_error=1:detect_stack_use_after_return=0',
       UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
     },
   },
@@ -32,7 +33,8 @@ const sanitizers: Readonly<Record<string, Sanitizer>> = {
     library: 'libtsan.so',
     environment: {
       // Threads of Node and V8 synchronise by atomics that it cannot see.
-      TSAN_OPTIONS: 'allocator_may_return_null=1:halt_on_error=0:exitcode=66:ignore_noninstrumented_modules=1:history_size=4',
+      TSAN_OPTIONS:
+        'allocator_may_return_null=1:halt_on_error=0:exitcode=66:ignore_noninstrumented_modules=1:history_size=4',
     },
   },
 };
@@ -49,7 +51,9 @@ const library = await build({
   flags: [...sanitizer.flags, '-DSS_SHARE_EVERYTHING'],
   optimise: '-O1',
 });
-const preload = execFileSync(compiler, [`-print-file-name=${sanitizer.library}`], { encoding: 'utf8' }).trim();
+const preload = execFileSync(compiler, [`-print-file-name=${sanitizer.library}`], {
+  encoding: 'utf8',
+}).trim();
 const ss = join(import.meta.dirname, '../packages/cli/src/bin.ts');
 const args = ['conformance', '--backend', 'cpu', '--threads', '3', ...rest];
 // Without random addresses: ThreadSanitizer wants some for itself.

@@ -11,7 +11,7 @@ export function explainFailure(
     return match ? [{ message: message(match[1] ?? ''), hint }] : [];
   })[0];
   return {
-    message: `${known?.message ?? 'The native library of @ss/cpu does not load.'} (${path}: ${said})`,
+    message: `${known?.message ?? 'The native library of @ss/cpu does not load.'} (${said.includes(path) ? said : `${path}: ${said}`})`,
     hint: known?.hint ?? 'Run ss doctor --report and report it; @ss/wasm works meanwhile.',
   };
 }
@@ -53,6 +53,11 @@ const causes: readonly Cause[] = [
     message: () =>
       `The native library is for another system or processor than ${process.platform} ${process.arch}.`,
     hint: 'node_modules was copied from elsewhere, it seems: install the packages here.',
+  },
+  {
+    pattern: /file too short/,
+    message: () => 'The native library is cut off.',
+    hint: 'It was not installed to the end, it seems: install the packages again.',
   },
   {
     pattern: /undefined symbol: (\w+)/,

@@ -14,14 +14,18 @@ const prebuilt: readonly string[] = ['@ss/cpu-linux-x64-gnu'];
 export type Found = { readonly path: string } | { readonly blocker: Blocker };
 
 /** The native library for this process, or why there is none. Nothing is loaded. */
-export function findLibrary(named: string | undefined, platform: Platform = thisPlatform()): Found {
+export function findLibrary(
+  named: string | undefined,
+  platform: Platform = thisPlatform(),
+  places: readonly (string | undefined)[] = [built(), installed(packageFor(platform))],
+): Found {
   const blocker = unfit(platform);
   if (blocker) return { blocker };
   const asked = named ?? readEnvironment().cpuLibrary;
   if (asked !== undefined) {
     return existsSync(asked) ? { path: asked } : { blocker: notThere(asked, named !== undefined) };
   }
-  const path = [built(), installed(packageFor(platform))].find((at) => at !== undefined && existsSync(at));
+  const path = places.find((at) => at !== undefined && existsSync(at));
   return path === undefined ? { blocker: missing(platform) } : { path };
 }
 
