@@ -4,17 +4,7 @@
 
 #include "device.h"
 #include "isa.h"
-#if __has_include("linear.h")
 #include "linear.h"
-#else
-namespace ss {
-struct PackedForm {
-  Format format;
-  size_t bytes;
-};
-inline bool PackingOf(int64_t, int64_t, DType, PackedForm*) { return false; }
-}  // namespace ss
-#endif
 #include "list.h"
 #include "op.h"
 

@@ -81,7 +81,7 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
   try {
     queue_ = std::make_unique<Queue>(threads, [this] {
       if (called_.exchange(true)) return;
-      call_.NonBlockingCall([this](Napi::Env env, Napi::Function) { OnSettled(env); });
+      Later([this](Napi::Env env) { OnSettled(env); });
     });
   } catch (...) {
     call_.Release();
@@ -246,10 +246,20 @@ Napi::Value Device::Memory(const Napi::CallbackInfo&) {
   return answer;
 }
 
+void Device::Later(std::function<void(Napi::Env)> work) {
+  call_.NonBlockingCall([work = std::move(work)](Napi::Env env, Napi::Function) {
+    const Napi::HandleScope scope(env);
+    try {
+      work(env);
+    } catch (const Napi::Error&) {
+      // Only of a worker that is being terminated, which calls no function any more.
+    }
+  });
+}
+
 void Device::OnSettled(Napi::Env env) {
   called_.store(false);
   if (closing_) return;
-  const Napi::HandleScope scope(env);
   const uint64_t completed = queue_->completed();
   while (!reading_.empty() && reading_.front().first <= completed) reading_.pop_front();
   if (waiting_ && completed >= last_awaited_) {
@@ -273,11 +283,10 @@ void Device::Dispose(const Napi::CallbackInfo& info) {
   closing_ = true;
   ended_ = Napi::Persistent(info[0].As<Napi::Function>());
   call_.Ref(Env());
-  queue_->Cancel([this] { call_.NonBlockingCall([this](Napi::Env env, Napi::Function) { OnEnded(env); }); });
+  queue_->Cancel([this] { Later([this](Napi::Env env) { OnEnded(env); }); });
 }
 
 void Device::OnEnded(Napi::Env env) {
-  const Napi::HandleScope scope(env);
   napi_remove_env_cleanup_hook(env, &Device::AtEnd, this);
   StopThreads();
   queue_.reset();

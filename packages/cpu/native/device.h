@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -58,6 +59,8 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value Enqueue(const List& list);
   /** Keeps the process alive until the task is done. */
   Napi::Value Awaited(uint64_t task);
+  /** From any thread: has the thread of JavaScript do it. */
+  void Later(std::function<void(Napi::Env)> work);
   void OnSettled(Napi::Env env);
   void OnEnded(Napi::Env env);
   void StopThreads();
