@@ -118,7 +118,7 @@ struct Elementwise {
     const char* b = call[binary ? 1 : 0].data;
     char* to = call[y].data;
     // Nanoseconds an element: memory, or the polynomials.
-    const double each = function == Function::add ? 0.15 : function == Function::silu ? 0.3 : 0.6;
+    const double each = function == Function::add ? 0.3 : 0.6;
     return {{pieces.Units(), each * static_cast<double>(call.Size(0)), [=](const Scratch&, int64_t unit) {
                const auto map_row = HWY_DYNAMIC_DISPATCH(MapRow);
                for (Pieces<3>::Cursor at(pieces, unit); at.Next();) {

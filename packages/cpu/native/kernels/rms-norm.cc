@@ -143,7 +143,7 @@ std::vector<Phase> PlanNorm(const Call& call) {
   if (call[kWeight]) norm.weight = {call[kWeight].data, call[kWeight].Step(0), call[kWeight].dtype};
   const Rows<Norm::rows> rows(call, {kX, kResidual, kGate, kSum, kY});
   const int64_t block = RowsOfUnit(K);
-  const double each = call[kGate] ? 1 : 0.3;
+  const double each = call[kGate] ? 0.8 : 0.3;
   return {{(R + block - 1) / block, each * static_cast<double>(R * K), [=](const Scratch& scratch, int64_t unit) {
              HWY_DYNAMIC_DISPATCH(NormRows)
              (norm, rows, unit * block, std::min(R, (unit + 1) * block), reinterpret_cast<float*>(scratch.own));
