@@ -2,20 +2,49 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chromiumPath } from '../test/browser/chromium.ts';
 
-/**
- * Installs what the tests use and npm does not carry: Chromium. Only where nobody has to be asked, as root on a
- * system with apt; elsewhere, or when it fails, the browser tests say why they skip.
+/*
+ * Installs what npm does not carry: `native` for what @ss/cpu is built with, `chromium` for the tests in browsers.
+ * Only where nobody has to be asked, as root on a system with apt; elsewhere, or when it fails, whoever needs them
+ * says what goes on without.
  */
-function installChromium(): string {
-  const present = chromiumPath();
-  if (present !== undefined) return `chromium: ${present}`;
+
+interface Wanted {
+  readonly packages: readonly string[];
+  /** Whether there is nothing to do. */
+  readonly present: () => boolean;
+  /** What goes on without; said by whoever needs them when it is not here. */
+  readonly without?: string;
+}
+
+const nativePackages = ['g++', 'libhwy-dev'];
+
+const wanted: Readonly<Record<string, Wanted>> = {
+  native: {
+    packages: nativePackages,
+    present: () => spawnSync('dpkg-query', ['--show', ...nativePackages]).status === 0,
+  },
+  chromium: {
+    packages: ['chromium'],
+    present: () => chromiumPath() !== undefined,
+    without: 'browser tests will skip',
+  },
+};
+
+function install(name: string, { packages, present, without }: Wanted): void {
+  if (present()) return;
+  const list = packages.join(' ');
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    return 'chromium: not found, and this is not root on a system with apt; browser tests will skip';
+    if (without) console.log(`${name}: not found, and this is not root on a system with apt; ${without}`);
+    return;
   }
   const started = performance.now();
-  const failure = aptGet('update') ?? aptGet('install', '-y', '--no-install-recommends', 'chromium');
-  if (failure !== undefined) return `chromium: apt-get failed, browser tests will skip\n${failure}`;
-  return `chromium: installed with apt-get in ${((performance.now() - started) / 1000).toFixed(1)} s`;
+  const failure = aptGet('update') ?? aptGet('install', '-y', '--no-install-recommends', ...packages);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(
+    failure === undefined
+      ? `${name}: ${list} installed with apt-get in ${seconds} s`
+      : `${name}: apt-get did not install ${list}${without ? `; ${without}` : ''}\n${failure}`,
+  );
 }
 
 /** Undefined when it worked, else what it complained about. */
@@ -25,4 +54,4 @@ function aptGet(...args: string[]): string | undefined {
   return status === 0 ? undefined : stderr.trim();
 }
 
-console.log(installChromium());
+for (const name of process.argv.slice(2)) install(name, wanted[name]!);

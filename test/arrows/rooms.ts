@@ -4,6 +4,8 @@ export interface Room {
   readonly sees: readonly string[];
   /** What its tests may use besides, through `devDependencies`. */
   readonly testsSee?: readonly string[];
+  /** Packages of its native library, one for each platform, that its `optionalDependencies` name. */
+  readonly platforms?: readonly string[];
   /** Runs in browsers and under bundlers without configuration: imports no module of Node. */
   readonly portable?: boolean;
 }
@@ -14,7 +16,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   conformance: { sees: ['core'] },
   dlpack: { sees: ['core'], portable: true },
   wasm: { sees: ['core'], testsSee: ['conformance'], portable: true },
-  cpu: { sees: ['core'], testsSee: ['conformance'] },
+  cpu: { sees: ['core'], testsSee: ['conformance'], platforms: ['cpu-linux-x64-gnu'] },
   cuda: { sees: ['core', 'dlpack'], testsSee: ['conformance'] },
   webgpu: { sees: ['core'], testsSee: ['conformance'], portable: true },
   'mamba-block': { sees: ['core'], testsSee: ['wasm'], portable: true },

@@ -35,13 +35,10 @@ function manifestViolations({ name, room, manifest }: Package): string[] {
   const seenByTests = [...room.sees, ...(room.testsSee ?? [])];
   const outside = (dependencies: object | undefined, seen: readonly string[]): string[] =>
     roomsIn(Object.keys(dependencies ?? {})).filter((other) => !seen.includes(other));
-  const shipped = {
-    ...manifest.dependencies,
-    ...manifest.peerDependencies,
-    ...manifest.optionalDependencies,
-  };
+  const shipped = { ...manifest.dependencies, ...manifest.peerDependencies };
+  const optional = outside(manifest.optionalDependencies, [...room.sees, ...(room.platforms ?? [])]);
   return [
-    ...outside(shipped, room.sees).map((other) => `${name} must not depend on ${other}`),
+    ...[...outside(shipped, room.sees), ...optional].map((other) => `${name} must not depend on ${other}`),
     ...outside(manifest.devDependencies, seenByTests).map((other) => `${name} must not test with ${other}`),
   ];
 }

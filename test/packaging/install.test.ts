@@ -6,7 +6,11 @@ import { rooms } from '../arrows/rooms.ts';
 import { PACKAGES } from '../helpers/repository.ts';
 
 /** A room and all below it. */
-const reach = (room: string): string[] => [room, ...(rooms[room]?.sees ?? []).flatMap(reach)];
+const reach = (room: string): string[] => [
+  room,
+  ...(rooms[room]?.platforms ?? []),
+  ...(rooms[room]?.sees ?? []).flatMap(reach),
+];
 
 test.each(PACKAGES)(
   '@ss/%s installs alone, with no more of the house than its arrows reach',

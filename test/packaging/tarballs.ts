@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inject } from 'vitest';
+import { rooms } from '../arrows/rooms.ts';
 import { PACKAGES, readJson } from '../helpers/repository.ts';
 
 /** Where the tarballs lie for this test run. Throws what pnpm said when packing failed. */
@@ -12,12 +13,22 @@ export function packedFolder(): string {
 
 /** The published name of each package and its tarball. */
 export function tarballs(): Record<string, string> {
-  return Object.fromEntries(PACKAGES.map((name) => [`@ss/${name}`, tarballOf(name)]));
+  return Object.fromEntries([...PACKAGES, ...PLATFORMS].map((name) => [`@ss/${name}`, tarballOf(name)]));
 }
 
-/** The tarball of packages/`name`. */
+/** Packages of native libraries, by the room they belong to and their folder under its platforms/. */
+const PLATFORMS: readonly string[] = Object.values(rooms).flatMap(({ platforms = [] }) => platforms);
+
+function folderOf(name: string): string {
+  const room = PACKAGES.find((each) => rooms[each]?.platforms?.includes(name));
+  return room === undefined
+    ? `packages/${name}`
+    : `packages/${room}/platforms/${name.slice(room.length + 1)}`;
+}
+
+/** The tarball of the package `name` of the house. */
 export function tarballOf(name: string): string {
-  const { version } = readJson<{ version: string }>(`packages/${name}/package.json`);
+  const { version } = readJson<{ version: string }>(`${folderOf(name)}/package.json`);
   const file = `ss-${name}-${version}.tgz`;
   if (!readdirSync(packedFolder()).includes(file)) throw new Error(`pnpm pack made no ${file}`);
   return join(packedFolder(), file);

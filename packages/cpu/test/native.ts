@@ -2,22 +2,19 @@ import { createRegistry } from '@ss/core';
 import type { Engine } from '@ss/core';
 import { test } from 'vitest';
 import type { TestContext } from 'vitest';
+import { missing } from '../scripts/native/toolchain.ts';
 import { cpu } from '../src/index.ts';
 import type { CpuOptions } from '../src/index.ts';
 
-const probe = cpu().probe();
-
-/** Why nothing native can be tested here. */
-export const lacking: string | undefined = probe.available
-  ? undefined
-  : `${probe.blockers[0].message}: see what setup says`;
+/** What keeps the native library from being built here. Where nothing does, it has to be there. */
+const lacking: string | undefined = missing()[0];
 
 type Body = (context: TestContext) => void | Promise<void>;
 
-/** A test that needs the native library; skipped with the reason where it is not built. */
+/** A test that needs the native library; skipped with the reason where it cannot be built. */
 export function nativeTest(name: string, body: Body): void {
   test(name, async (context) => {
-    context.skip(lacking !== undefined, lacking);
+    context.skip(lacking !== undefined, `@ss/cpu cannot be built here: ${lacking}`);
     await body(context);
   });
 }

@@ -21,8 +21,17 @@ export interface Build {
   readonly optimise?: string;
 }
 
-/** Compiles what has changed, as many files at once as there are cores, and links. @returns the addon's path */
-export async function build({ into, flags = [], optimise = '-O3' }: Build): Promise<string> {
+export interface Built {
+  readonly path: string;
+  /** Whether anything had to be done. */
+  readonly fresh: boolean;
+}
+
+/**
+ * Compiles what has changed, as many files at once as there are cores, and links.
+ * @throws Error with what the compiler said
+ */
+export async function build({ into, flags = [], optimise = '-O3' }: Build): Promise<Built> {
   const objects = join(into, 'objects');
   await mkdir(objects, { recursive: true });
   const files = (await readdir(sources, { recursive: true }))
@@ -35,24 +44,30 @@ export async function build({ into, flags = [], optimise = '-O3' }: Build): Prom
     const fresh = await compile(file, object, compileFlags);
     return { object, fresh };
   });
-  const addon = join(into, 'ss-cpu.node');
-  if (existsSync(addon) && compiled.every(({ fresh }) => !fresh) && (await sameLink(into, compiled.length)))
-    return addon;
+  const path = join(into, 'ss-cpu.node');
+  const stamp = join(into, 'linked');
+  const linked = JSON.stringify([compiler, flags, compiled.map(({ object }) => object)]);
+  if (
+    compiled.every(({ fresh }) => !fresh) &&
+    existsSync(path) &&
+    (await contents(stamp)).toString() === linked
+  )
+    return { path, fresh: false };
   // A process that has the old file mapped keeps it: the new one takes its name, not its place.
-  const linked = `${addon}.${process.pid}`;
+  const beside = `${path}.${process.pid}`;
   await run([
     '-shared',
     '-o',
-    linked,
+    beside,
     ...compiled.map(({ object }) => object),
     ...libraries.map(({ link }) => `-l${link}`),
     '-pthread',
     ...linkFlags(),
     ...flags,
   ]);
-  await rename(linked, addon);
-  await writeFile(join(into, 'linked'), String(compiled.length));
-  return addon;
+  await rename(beside, path);
+  await writeFile(stamp, linked);
+  return { path, fresh: true };
 }
 
 function baseFlags(): string[] {
@@ -62,6 +77,7 @@ function baseFlags(): string[] {
     '-fvisibility=hidden',
     '-pthread',
     '-g1',
+    `-ffile-prefix-map=${root}=.`,
     '-Wall',
     '-Wextra',
     // SSE4.2 is the floor; what is beyond is chosen at run time. Highway's SSE4 does not take AES for granted then.
@@ -79,7 +95,14 @@ function baseFlags(): string[] {
 function linkFlags(): string[] {
   if (process.platform === 'darwin') return ['-undefined', 'dynamic_lookup', '-Wl,-rpath,@loader_path'];
   // Never unloaded: threads of other libraries may outlive the worker thread that loaded it.
-  return ['-Wl,-rpath,$ORIGIN', '-Wl,-z,nodelete', '-Wl,--no-undefined-version', '-Wl,--gc-sections'];
+  // Old tags: where the libraries beside it look for theirs, too.
+  return [
+    '-Wl,-rpath,$ORIGIN',
+    '-Wl,--disable-new-dtags',
+    '-Wl,-z,nodelete',
+    '-Wl,--no-undefined-version',
+    '-Wl,--gc-sections',
+  ];
 }
 
 /** @returns whether anything had to be done */
@@ -104,11 +127,6 @@ async function digest(dependencies: string, flags: readonly string[]): Promise<s
 
 async function contents(path: string): Promise<Buffer> {
   return existsSync(path) ? await readFile(path) : Buffer.alloc(0);
-}
-
-async function sameLink(into: string, objects: number): Promise<boolean> {
-  const stamp = join(into, 'linked');
-  return existsSync(stamp) && (await readFile(stamp, 'utf8')) === String(objects);
 }
 
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

@@ -1,35 +1,39 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 
-/** A library that the addon is linked with, and where its headers show that it can be. */
+/** A library that the addon is linked with. */
 interface Library {
   readonly name: string;
   /** As the linker knows it. */
   readonly link: string;
-  readonly header: string;
+  /** What the preprocessor accepts where it can be used. */
+  readonly check: string;
   readonly debian: string;
 }
 
 export const libraries: readonly Library[] = [
-  { name: 'Highway', link: 'hwy', header: 'hwy/highway.h', debian: 'libhwy-dev' },
+  {
+    name: 'Highway 1.0 or later',
+    link: 'hwy',
+    check: '#include <hwy/highway.h>\n#if HWY_MAJOR < 1\n#error too old\n#endif\n',
+    debian: 'libhwy-dev',
+  },
 ];
 
 /** The compiler: `CXX`, or g++. */
 export const compiler: string = process.env['CXX'] || 'g++';
 
-/** What a build lacks, one sentence each with what would help; empty when it can start. */
+/** What a build lacks, each with what would help; empty when it can start. */
 export function missing(): readonly string[] {
-  if (process.platform === 'win32') return ['this build knows Linux and macOS; on Windows use @ss/wasm'];
-  if (spawnSync(compiler, ['--version']).status !== 0) {
-    return [`no C++ compiler ${compiler} (Debian: apt-get install g++, or name one in CXX)`];
+  if (process.platform === 'win32') return ['the build knows Linux and macOS, not Windows'];
+  if (!accepts('#if __cplusplus < 202002L\n#error too old\n#endif\n')) {
+    return [`no C++20 compiler ${compiler} (Debian: apt-get install g++, or name one in CXX)`];
   }
   return libraries
-    .filter(({ header }) => !hasHeader(header))
+    .filter(({ check }) => !accepts(check))
     .map(({ name, debian }) => `no ${name} (Debian: apt-get install ${debian})`);
 }
 
-function hasHeader(header: string): boolean {
-  if (existsSync(`/usr/include/${header}`)) return true;
-  const { status } = spawnSync(compiler, ['-E', '-x', 'c++', '-'], { input: `#include <${header}>\n` });
-  return status === 0;
+function accepts(source: string): boolean {
+  const args = ['-std=c++20', '-E', '-x', 'c++', '-'];
+  return spawnSync(compiler, args, { input: source, stdio: ['pipe', 'ignore', 'ignore'] }).status === 0;
 }

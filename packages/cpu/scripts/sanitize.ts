@@ -1,12 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { build, root } from '../packages/cpu/scripts/native/compile.ts';
-import { compiler, missing } from '../packages/cpu/scripts/native/toolchain.ts';
+import { build, root } from './native/compile.ts';
+import { compiler, missing } from './native/toolchain.ts';
 
 /*
  * Builds the native library of @ss/cpu with a sanitizer and runs the conformance kit on it:
  *
- *     node tools/sanitize-cpu.ts [address|thread] [arguments of ss conformance]
+ *     node packages/cpu/scripts/sanitize.ts [address|thread] [arguments of ss conformance]
  *
  * Node itself is not instrumented, so the sanitizer's library is loaded before it.
  */
@@ -45,7 +45,7 @@ if (sanitizer === undefined) throw new Error(`${name} is none of ${Object.keys(s
 const lacking = missing();
 if (lacking.length > 0) throw new Error(`The native library cannot be built: ${lacking.join('; ')}.`);
 
-const library = await build({
+const { path: library } = await build({
   into: join(root, 'build', name),
   // Small tests, too, are to run on several threads at once.
   flags: [...sanitizer.flags, '-DSS_SHARE_EVERYTHING'],
@@ -54,7 +54,7 @@ const library = await build({
 const preload = execFileSync(compiler, [`-print-file-name=${sanitizer.library}`], {
   encoding: 'utf8',
 }).trim();
-const ss = join(import.meta.dirname, '../packages/cli/src/bin.ts');
+const ss = join(root, '../cli/src/bin.ts');
 const args = ['conformance', '--backend', 'cpu', '--threads', '3', ...rest];
 // Without random addresses: ThreadSanitizer wants some for itself.
 const { status, signal } = spawnSync('setarch', ['-R', process.execPath, ss, ...args], {
