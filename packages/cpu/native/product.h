@@ -35,6 +35,10 @@ struct ProductCut {
   int64_t panel_blocks;
   /** steps of k that are at hand at once, where weights have to be made f32 or many rows pass by */
   int64_t depth;
+  /** rows whose sums are kept beside */
+  int64_t kept_rows;
+  /** weights may have to be made f32 panels */
+  bool wide;
   /** x has to be made plain f32 first */
   bool plain_x;
 

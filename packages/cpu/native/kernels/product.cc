@@ -24,6 +24,10 @@ namespace ss {
 inline constexpr int64_t kGroup = 64;
 /** Steps of k at hand: with 64 outputs 384 KiB, which leaves room for x in a second-level cache of 1 MiB. */
 inline constexpr int64_t kDepth = 1536;
+/** Panels of the largest unit. */
+inline constexpr int64_t kMostPanels = 64;
+/** Rows of the tallest tile of any instruction set. */
+inline constexpr int64_t kMostRowsOfTile = 12;
 /** Columns and rows of x that one unit makes plain. */
 inline constexpr int64_t kPlainRows = 64, kPlainColumns = 256;
 
@@ -42,12 +46,12 @@ struct Own {
   float* sums;
   float* wide;
 
-  Own(char* own, int64_t rows) {
+  Own(char* own, const ProductCut& cut) {
     bias = reinterpret_cast<float*>(own);
-    residual = bias + kGroup;
+    residual = bias + kMostPanels * kPanel;
     room = residual + kGroup;
     sums = room + kBlockRoom;
-    wide = sums + rows * kGroup;
+    wide = sums + cut.kept_rows * kGroup;
   }
 };
 
@@ -83,38 +87,64 @@ void MakeWide(const Product& product, int64_t first, int64_t panels, int64_t k, 
   }
 }
 
-/** Scales, bias, residual and the way home for a tile of sums (rows, width). */
-void Finish(const Product& product, const Own& own, const float* bias, float* sums, int64_t row, int64_t rows,
-            int64_t m, int64_t width) {
+/** What a unit has at hand: rows [row, row + rows) and panels [first, end). */
+struct Part {
+  const Product& product;
+  const Own& own;
+  const float* x;
+  int64_t x_step;
+  int64_t row;
+  int64_t rows;
+  int64_t first;
+  int64_t end;
+};
+
+/** Sums (rows, width) with `step` floats from row to row, of outputs from `m` on. */
+struct Sums {
+  float* data;
+  int64_t step;
+  int64_t row;
+  int64_t rows;
+  int64_t m;
+  int64_t width;
+};
+
+/** Scales, bias, residual and the way home. */
+void Finish(const Part& part, const Sums& sums) {
   const Panel d;
   constexpr int64_t kLanes = static_cast<int64_t>(hn::MaxLanes(Panel()));
-  const int64_t count = std::min(width, product.M - m);
+  const Product& product = part.product;
   const Matrix& residual = product.residual;
   const Matrix& y = product.y;
-  const float* scales = product.format == Format::i8 ? ScalesOf(product.packed, product.M, product.K) + m : nullptr;
-  const bool direct = y.dtype == DType::f32 && y.HasRows() && count == width;
-  const bool direct_residual = residual && residual.dtype == DType::f32 && residual.HasRows() && count == width;
-  for (int64_t r = 0; r < rows; r++, sums += width) {
+  const int64_t count = std::min(sums.width, product.M - sums.m);
+  const bool whole = count == sums.width;
+  const bool direct = whole && y.dtype == DType::f32 && y.HasRows();
+  const bool direct_residual = whole && residual && residual.dtype == DType::f32 && residual.HasRows();
+  const float* scales =
+      product.format == Format::i8 ? ScalesOf(product.packed, product.M, product.K) + sums.m : nullptr;
+  const float* bias = product.bias ? part.own.bias + (sums.m - part.first * kPanel) : nullptr;
+  for (int64_t r = 0; r < sums.rows; r++) {
+    float* from = sums.data + r * sums.step;
     const float* beside = nullptr;
     if (residual) {
-      const char* from = residual.At(row + r, m);
+      const char* given = residual.At(sums.row + r, sums.m);
       if (direct_residual) {
-        beside = reinterpret_cast<const float*>(from);
+        beside = reinterpret_cast<const float*>(given);
       } else {
-        LoadRow(from, residual.columns.step(), residual.dtype, static_cast<size_t>(count), own.residual);
-        beside = own.residual;
+        LoadRow(given, residual.columns.step(), residual.dtype, static_cast<size_t>(count), part.own.residual);
+        beside = part.own.residual;
       }
     }
-    char* home = y.At(row + r, m);
-    float* to = direct ? reinterpret_cast<float*>(home) : sums;
-    for (int64_t i = 0; i < width; i += kLanes) {
-      auto value = hn::LoadU(d, sums + i);
+    char* home = y.At(sums.row + r, sums.m);
+    float* to = direct ? reinterpret_cast<float*>(home) : from;
+    for (int64_t i = 0; i < sums.width; i += kLanes) {
+      auto value = hn::LoadU(d, from + i);
       if (scales) value = hn::Mul(value, hn::LoadU(d, scales + i));
       if (bias) value = hn::Add(value, hn::LoadU(d, bias + i));
       if (beside) value = hn::Add(value, hn::LoadU(d, beside + i));
       hn::StoreU(value, d, to + i);
     }
-    if (!direct) StoreRow(sums, static_cast<size_t>(count), home, y.columns.step(), y.dtype);
+    if (!direct) StoreRow(from, static_cast<size_t>(count), home, y.columns.step(), y.dtype);
   }
 }
 
@@ -140,85 +170,115 @@ struct Tiles {
   }
 };
 
-void RunProduct(const Product& product, const ProductCut& cut, const Scratch& scratch,
-                int64_t unit) {
-  const Own own(scratch.own, cut.row_block);
-  const int64_t row = unit / cut.panel_blocks * cut.row_block;
-  const int64_t rows = std::min(cut.row_block, product.R - row);
-  const int64_t first = unit % cut.panel_blocks * cut.panels;
-  const int64_t end = std::min(first + cut.panels, PanelsOf(product.M));
-
-  const float* x;
-  int64_t x_step;
-  if (cut.plain_x) {
-    x = reinterpret_cast<const float*>(scratch.shared) + row * product.K;
-    x_step = product.K;
-  } else {
-    x = reinterpret_cast<const float*>(product.x.At(row, 0));
-    x_step = product.x.rows.step() / static_cast<int64_t>(sizeof(float));
-  }
-
-  const bool few = rows <= kMostRows;
-  const bool in_place = product.format == Format::f32 || (few && product.format != Format::strided);
-  const Format format = in_place ? product.format : Format::f32;
-  const int64_t bytes = PackedBytes(format) * kPanel;
-  const int64_t depth = few && in_place ? product.K : cut.depth;
-  const Tiles tiles(rows, few ? rows : kTileRows);
-  const int64_t group = few && in_place ? PanelsAt(static_cast<int>(rows)) : kTilePanels;
-  const int64_t across = PanelsAt(static_cast<int>(tiles.height + (tiles.taller > 0)));
-
-  for (int64_t panel = first; panel < end; panel += group) {
-    const int64_t panels = std::min(group, end - panel);
-    const float* bias = nullptr;
-    if (product.bias) {
-      const int64_t m = panel * kPanel;
-      const int64_t count = std::min(panels * kPanel, product.M - m);
-      LoadRow(product.bias.At(0, m), product.bias.columns.step(), product.bias.dtype, static_cast<size_t>(count),
-              own.bias);
-      bias = own.bias;
+/** Weights as they are stored, straight into registers, for all rows at once or nearly so. */
+void StreamPanels(const Part& part) {
+  const Product& product = part.product;
+  const Tiles tiles(part.rows, kMostRows);
+  const int64_t group = PanelsAt(static_cast<int>(tiles.height + (tiles.taller > 0)));
+  // Each of the streams runs through its share of the panels without a break: what prefetching likes best.
+  const int64_t panels = part.end - part.first;
+  const int64_t share = (panels + group - 1) / group;
+  TileArgs a;
+  a.x_step = part.x_step;
+  a.panel_step = share * product.K * kPanel * PackedBytes(product.format);
+  a.count = product.K;
+  a.sums = part.own.sums;
+  a.first = true;
+  for (int64_t i = 0; i < share; i++) {
+    const int64_t streams = (panels - i + share - 1) / share;
+    a.weights = product.packed + (part.first + i) * (a.panel_step / share);
+    for (int64_t tile = 0, r = 0, height = 0; tile < tiles.count; tile++, r += height) {
+      height = tiles.height + (tile < tiles.taller);
+      a.x = part.x + r * part.x_step;
+      TileOfFormat(product.format, static_cast<int>(height), static_cast<int>(streams))(a);
+      for (int64_t j = 0; j < streams; j++) {
+        const int64_t m = (part.first + i + j * share) * kPanel;
+        Finish(part, {a.sums + j * kPanel, streams * kPanel, part.row + r, height, m, kPanel});
+      }
     }
-    for (int64_t k = 0; k < product.K; k += depth) {
-      const int64_t count = std::min(depth, product.K - k);
-      const bool last = k + count == product.K;
-      if (!in_place) MakeWide(product, panel, panels, k, count, own);
+  }
+}
+
+/** A group of panels as f32 stays at hand while the rows pass by in tiles. */
+void PassRows(const Part& part, const ProductCut& cut) {
+  const Product& product = part.product;
+  const Own& own = part.own;
+  const Tiles tiles(part.rows, kTileRows);
+  const int64_t across = PanelsAt(static_cast<int>(tiles.height + (tiles.taller > 0)));
+  const bool in_place = product.format == Format::f32;
+  for (int64_t panel = part.first; panel < part.end; panel += kTilePanels) {
+    const int64_t panels = std::min<int64_t>(kTilePanels, part.end - panel);
+    for (int64_t k = 0; k < product.K; k += cut.depth) {
+      const int64_t count = std::min(cut.depth, product.K - k);
+      const float* weights = own.wide;
+      int64_t panel_step = count * kPanel;
+      if (in_place) {
+        panel_step = product.K * kPanel;
+        weights = reinterpret_cast<const float*>(product.packed) + panel * panel_step + k * kPanel;
+      } else {
+        MakeWide(product, panel, panels, k, count, own);
+      }
       for (int64_t p = 0; p < panels; p += across) {
         const int64_t wide = std::min(across, panels - p);
-        float* sums = own.sums + p * kPanel * rows;
         TileArgs a;
-        a.x_step = x_step;
-        a.panel_step = bytes * (in_place ? product.K : count);
-        a.weights = in_place ? product.packed + (panel + p) * a.panel_step + k * bytes
-                             : reinterpret_cast<const char*>(own.wide) + p * a.panel_step;
+        a.x_step = part.x_step;
+        a.weights = reinterpret_cast<const char*>(weights + p * panel_step);
+        a.panel_step = panel_step * static_cast<int64_t>(sizeof(float));
         a.count = count;
         a.first = k == 0;
-        TileFunction multiply = nullptr;
-        int64_t height = 0;
-        for (int64_t tile = 0, r = 0; tile < tiles.count; tile++, r += height) {
-          const int64_t now = tiles.height + (tile < tiles.taller);
-          if (now != height) {
-            height = now;
-            multiply = TileOfFormat(format, static_cast<int>(height), static_cast<int>(wide));
-          }
-          a.x = x + r * x_step + k;
-          a.sums = sums + r * wide * kPanel;
-          multiply(a);
-          if (last)
-            Finish(product, own, bias ? bias + p * kPanel : nullptr, a.sums, row + r, height, (panel + p) * kPanel,
-                   wide * kPanel);
+        for (int64_t tile = 0, r = 0, height = 0; tile < tiles.count; tile++, r += height) {
+          height = tiles.height + (tile < tiles.taller);
+          a.x = part.x + r * part.x_step + k;
+          // Sums that have to wait for the next block of k are kept for every row.
+          a.sums = own.sums + (count == product.K ? 0 : (p * part.rows + r * wide) * kPanel);
+          TileOf<Format::f32>(static_cast<int>(height), static_cast<int>(wide))(a);
+          if (k + count == product.K)
+            Finish(part, {a.sums, wide * kPanel, part.row + r, height, (panel + p) * kPanel, wide * kPanel});
         }
       }
     }
   }
 }
 
+void RunProduct(const Product& product, const ProductCut& cut, const Scratch& scratch, int64_t unit) {
+  const Own own(scratch.own, cut);
+  const int64_t row = unit / cut.panel_blocks * cut.row_block;
+  const int64_t first = unit % cut.panel_blocks * cut.panels;
+  const bool plain = !cut.plain_x;
+  const Part part = {
+      .product = product,
+      .own = own,
+      .x = plain ? reinterpret_cast<const float*>(product.x.At(row, 0))
+                 : reinterpret_cast<const float*>(scratch.shared) + row * product.K,
+      .x_step = plain ? product.x.rows.step() / static_cast<int64_t>(sizeof(float)) : product.K,
+      .row = row,
+      .rows = std::min(cut.row_block, product.R - row),
+      .first = first,
+      .end = std::min(first + cut.panels, PanelsOf(product.M)),
+  };
+  if (product.bias) {
+    const int64_t m = first * kPanel;
+    const int64_t count = std::min(part.end * kPanel, product.M) - m;
+    LoadRow(product.bias.At(0, m), product.bias.columns.step(), product.bias.dtype, static_cast<size_t>(count),
+            own.bias);
+  }
+  // Making narrow weights f32 pays from some rows on.
+  const int64_t streamed = product.format == Format::strided ? 0 : product.format == Format::f32 ? 1 : 3;
+  if (part.rows <= streamed * kMostRows) {
+    StreamPanels(part);
+  } else {
+    PassRows(part, cut);
+  }
+}
+
 /** A block of x as f32 rows of K. */
-void RunPlain(const Product& product, const Scratch& scratch, int64_t unit) {
+void RunPlain(const Product& product, const ProductCut& cut, const Scratch& scratch, int64_t unit) {
   const int64_t across = (product.K + kPlainColumns - 1) / kPlainColumns;
   const int64_t row = unit / across * kPlainRows;
   const int64_t k = unit % across * kPlainColumns;
   float* to = reinterpret_cast<float*>(scratch.shared) + row * product.K + k;
   LoadBlock(product.x, row, std::min(kPlainRows, product.R - row), k, std::min(kPlainColumns, product.K - k), to,
-            product.K, Own(scratch.own, 0).room);
+            product.K, Own(scratch.own, cut).room);
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)
@@ -236,6 +296,8 @@ namespace {
 
 /** Multiples of every instruction set's tile. */
 constexpr int64_t kRowUnit = 6;
+/** Rows up to which units are cut for streams of weights. */
+constexpr int64_t kFewRows = 3 * kMostRowsOfTile;
 /** Floats of x that are at hand while the weights of 64 outputs pass by. */
 constexpr int64_t kRowFloats = 768 * 1024;
 /** Units that keep several threads busy to the end. */
@@ -250,14 +312,17 @@ ProductCut::ProductCut(const Product& product) {
   const int64_t R = product.R;
   plain_x = !product.x.Plain();
   // Streams of weights want to be long, but not so long that a thread has none.
-  panels = kGroup / kPanel;
-  if (R <= 2 * kRowUnit) panels = std::clamp<int64_t>(all / kFewestUnits / panels * panels, panels, 4 * panels);
+  const int64_t group = kGroup / kPanel;
+  panels = R > kFewRows ? group : std::clamp<int64_t>(all / kFewestUnits / group * group, group, kMostPanels);
+  panels = Ceil(all, Ceil(all, panels));
   panel_blocks = Ceil(all, panels);
   row_blocks = Ceil(R, std::clamp<int64_t>(kRowFloats / product.K, 16 * kRowUnit, 128 * kRowUnit));
   while (row_blocks * panel_blocks < kFewestUnits && R / row_blocks >= 32 * kRowUnit) row_blocks *= 2;
   row_block = Ceil(Ceil(R, row_blocks), kRowUnit) * kRowUnit;
   row_blocks = Ceil(R, row_block);
   depth = Ceil(product.K, Ceil(product.K, kDepth));
+  kept_rows = depth == product.K ? kMostRowsOfTile : row_block;
+  wide = product.format != Format::f32;
 }
 
 size_t ProductCut::SharedScratch(const Product& product) const {
@@ -265,7 +330,7 @@ size_t ProductCut::SharedScratch(const Product& product) const {
 }
 
 size_t ProductCut::OwnScratch() const {
-  return static_cast<size_t>(2 * kGroup + kBlockRoom + (row_block + depth) * kGroup) * sizeof(float);
+  return static_cast<size_t>(kMostPanels * kPanel + kGroup + kBlockRoom + (kept_rows + (wide ? depth : 0)) * kGroup) * sizeof(float);
 }
 
 void PlanProduct(const Product& given, std::vector<Phase>& phases) {
@@ -274,8 +339,8 @@ void PlanProduct(const Product& given, std::vector<Phase>& phases) {
   const double elements = static_cast<double>(given.R * given.K);
   if (cut.plain_x) {
     phases.push_back({Ceil(given.R, kPlainRows) * Ceil(given.K, kPlainColumns), elements / 2,
-                      [product](const Scratch& scratch, int64_t unit) {
-                        HWY_DYNAMIC_DISPATCH(RunPlain)(*product, scratch, unit);
+                      [product, cut](const Scratch& scratch, int64_t unit) {
+                        HWY_DYNAMIC_DISPATCH(RunPlain)(*product, cut, scratch, unit);
                       }});
   }
   const double weights = static_cast<double>(given.K * given.M);

@@ -8,6 +8,7 @@
 
 #include "../linear.h"
 #include "floats-inl.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -38,6 +39,9 @@ constexpr int PanelsAt(int rows) {
   const int panels = kAccumulators / (rows * kVectors);
   return panels > kTilePanels ? kTilePanels : panels < 1 ? 1 : panels;
 }
+
+/** How far ahead of their use weights are fetched, in bytes of each stream. */
+inline constexpr int64_t kAhead = 2048;
 
 /** A vector of weights as f32; i8 ones still without their scale. */
 template <Format format, class D, class V = hn::Vec<D>>
@@ -90,8 +94,11 @@ void MultiplyTile(const TileArgs& a) {
 
   const float* x = a.x;
   const char* weights = a.weights;
+  float* const to = a.sums;
   const int64_t x_step = a.x_step, panel_step = a.panel_step;
   for (int64_t k = 0; k < a.count; k++, x++, weights += kPanel * kStep) {
+#pragma GCC unroll 4
+    for (int p = 0; p < PANELS; p++) hwy::Prefetch(weights + p * panel_step + kAhead);
     if constexpr (kVectors <= 2) {
       V w[kAcross];
 #pragma GCC unroll 16
@@ -120,7 +127,7 @@ void MultiplyTile(const TileArgs& a) {
 #pragma GCC unroll 12
   for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 16
-    for (int v = 0; v < kAcross; v++) hn::StoreU(sums[r][v], d, a.sums + r * PANELS * kPanel + v * kLanes);
+    for (int v = 0; v < kAcross; v++) hn::StoreU(sums[r][v], d, to + r * PANELS * kPanel + v * kLanes);
 }
 
 using TileFunction = void (*)(const TileArgs&);
