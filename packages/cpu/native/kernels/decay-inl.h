@@ -129,19 +129,41 @@ HWY_INLINE VF Reach(VF reach, VF value) {
   return hn::BitCast(d, hn::Max(hn::BitCast(di, reach), hn::BitCast(di, hn::Abs(value))));
 }
 
+/** The reach of the N states of every vector, from [vector][n][lane]. */
+HWY_INLINE void StoreReach(const float* A, int64_t N, int64_t vectors, float* to) {
+  const F32 d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  for (int64_t v = 0; v < vectors; v++) {
+    VF reach = hn::Zero(d);
+    for (int64_t n = 0; n < N; n++) reach = Reach(reach, hn::Load(d, A + (v * N + n) * lanes));
+    hn::Store(reach, d, to + v * lanes);
+  }
+}
+
 /** True where no decay of these steps and states needs care. */
 HWY_INLINE bool WithinReach(const float* steps, const float* A) {
   const F32 d;
   return hn::AllTrue(d, hn::Lt(hn::Mul(hn::Load(d, steps), hn::Load(d, A)), hn::Set(d, kDecayReach)));
 }
 
+/** exp(-|x|) */
+HWY_INLINE VF ExpOfMinus(const DecayConstants& k, VF x) {
+  const F32 d;
+  const VF minus = hn::Neg(hn::Abs(x));
+#if HWY_TARGET <= HWY_AVX3
+  // Small enough for 0, and within reach; of two operands the maximum is the second one if either is NaN.
+  return Decay<false>(k, hn::Max(hn::Set(d, -1000.0f), minus), hn::Set(d, kLog2OfE));
+#else
+  return Decay<true>(k, minus, hn::Set(d, kLog2OfE));
+#endif
+}
+
 /**
  * log(1 + e^x) = max(x, 0) + log(1 + e) with e = exp(-|x|), which cannot overflow; log(1 + e) = e (1 + e Q(e)) on
  * [0, 1] with Q minimax of degree 7, relative error 3.3e-8. No division: one takes as long as all the rest.
  */
-HWY_INLINE VF StepOf(const DecayConstants& k, VF x) {
+HWY_INLINE VF StepFrom(VF x, VF e) {
   const F32 d;
-  const VF e = Decay<true>(k, hn::Neg(hn::Abs(x)), hn::Set(d, kLog2OfE));
   const VF e2 = hn::Mul(e, e);
   const VF e4 = hn::Mul(e2, e2);
   const VF q0 = hn::MulAdd(hn::Set(d, 0.333213221f), e, hn::Set(d, -0.499996479f));
@@ -150,6 +172,20 @@ HWY_INLINE VF StepOf(const DecayConstants& k, VF x) {
   const VF q3 = hn::MulAdd(hn::Set(d, 0.00536472149f), e, hn::Set(d, -0.0300653992f));
   const VF q = hn::MulAdd(hn::MulAdd(q3, e2, q2), e4, hn::MulAdd(q1, e2, q0));
   return hn::Add(hn::Max(x, hn::Zero(d)), hn::MulAdd(q, e2, e));
+}
+
+HWY_INLINE VF StepOf(const DecayConstants& k, VF x) { return StepFrom(x, ExpOfMinus(k, x)); }
+
+/** The slope of {@link StepOf}, 1 / (1 + e^-x), and its value, out of one exponential. */
+struct StepAndSlope {
+  VF step, slope;
+};
+HWY_INLINE StepAndSlope StepAndSlopeOf(const DecayConstants& k, VF x) {
+  const F32 d;
+  const VF one = hn::Set(d, 1.0f);
+  const VF e = ExpOfMinus(k, x);
+  const VF slope = hn::Div(hn::IfThenElse(hn::Ge(x, hn::Zero(d)), one, e), hn::Add(one, e));
+  return {StepFrom(x, e), slope};
 }
 
 /** 1 / (1 + e^-x) */

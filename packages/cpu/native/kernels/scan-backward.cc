@@ -33,7 +33,7 @@ struct Slice {
   /** [vector][n][lane] */
   float *A, *state, *dA, *B, *C, *dB, *dC;
   /** [channel] */
-  float *skip, *bias, *dskip, *dbias, *row, *other;
+  float *skip, *bias, *dskip, *dbias, *reach, *reach_A, *row, *other, *third, *fourth;
   /** [t][n] of the projections of this tile */
   float *rows_B, *rows_C;
   /** [t][n][lane] */
@@ -52,6 +52,10 @@ HWY_INLINE int64_t TimeOf(const ScanTask& scan, const Slice& s, int64_t i) {
   return s.sequence.first + (scan.reverse ? s.sequence.length - 1 - i : i);
 }
 
+HWY_INLINE const float* RowOf(const View<4>& view, const Slice& s, int64_t time, float* buffer) {
+  return Widened(view.At(s.sequence.row, time, s.head, s.channel), view.steps[3], view.dtype, s.count, buffer);
+}
+
 /** Varying B and C of a tile as [t][n] f32, in the order of the walk. */
 HWY_INLINE void LoadProjections(const ScanTask& scan, const Slice& s, int64_t t, int64_t steps) {
   const auto load = [&](const View<4>& view, float* to) {
@@ -63,51 +67,42 @@ HWY_INLINE void LoadProjections(const ScanTask& scan, const Slice& s, int64_t t,
   if (scan.C_varies) load(scan.C, s.rows_C);
 }
 
-/** What of a tile's rows the way forward needs: dt and dt u. */
-HWY_INLINE void PrepareForward(const ScanTask& scan, const Slice& s, const DecayConstants& k, int64_t t, int64_t steps) {
-  const F32 d;
-  const int64_t lanes = LaneCount();
-  for (int64_t i = 0; i < steps; i++) {
-    const int64_t time = TimeOf(scan, s, t + i), b = s.sequence.row;
-    const float* us =
-        Widened(scan.u.At(b, time, s.head, s.channel), scan.u.steps[3], scan.u.dtype, s.count, s.row);
-    const float* deltas =
-        Widened(scan.delta.At(b, time, s.head, s.channel), scan.delta.steps[3], scan.delta.dtype, s.count, s.other);
-    float* to = s.tile + i * kRows * lanes;
-    for (int64_t v = 0; v < s.vectors; v++, to += kGradientTile * kRows * lanes) {
-      const VF x = hn::Add(hn::LoadU(d, deltas + v * lanes), hn::Load(d, s.bias + v * lanes));
-      const VF dt = scan.softplus ? StepOf(k, x) : x;
-      const VF u = hn::LoadU(d, us + v * lanes);
-      hn::Store(dt, d, to + kDt * lanes);
-      hn::Store(u, d, to + kU * lanes);
-      hn::Store(hn::Mul(dt, u), d, to + kDtu * lanes);
-      if (scan.softplus) hn::Store(SigmoidOf(k, x), d, to + kSlope * lanes);
-    }
-  }
-}
-
-/** What else the way back needs: ds, the slopes, and sums that start at zero. */
-HWY_INLINE void PrepareBackward(const ScanBackwardTask& task, const Slice& s, const DecayConstants& k, int64_t t,
-                                int64_t steps) {
+/** What of a tile does not depend on the states: dt and dt u, and on the way back ds and the slopes. */
+template <bool kBack>
+HWY_INLINE void Prepare(const ScanBackwardTask& task, const Slice& s, const DecayConstants& k, int64_t t, int64_t steps) {
   const F32 d;
   const ScanTask& scan = task.scan;
   const int64_t lanes = LaneCount();
   const VF zero = hn::Zero(d), one = hn::Set(d, 1.0f);
+  Clear(s.reach, s.vectors * lanes);
   for (int64_t i = 0; i < steps; i++) {
-    const int64_t time = TimeOf(scan, s, t + i), b = s.sequence.row;
-    const float* dys = Widened(task.dy.At(b, time, s.head, s.channel), task.dy.steps[3], task.dy.dtype, s.count, s.row);
-    const float* zs = scan.z ? Widened(scan.z.At(b, time, s.head, s.channel), scan.z.steps[3], scan.z.dtype, s.count, s.other)
-                             : nullptr;
+    const int64_t time = TimeOf(scan, s, t + i);
+    const float* us = RowOf(scan.u, s, time, s.row);
+    const float* deltas = RowOf(scan.delta, s, time, s.other);
+    const float* dys = kBack ? RowOf(task.dy, s, time, s.third) : nullptr;
+    const float* zs = kBack && scan.z ? RowOf(scan.z, s, time, s.fourth) : nullptr;
     float* to = s.tile + i * kRows * lanes;
     for (int64_t v = 0; v < s.vectors; v++, to += kGradientTile * kRows * lanes) {
-      const VF dy = hn::LoadU(d, dys + v * lanes);
+      const int64_t c = v * lanes;
+      const VF x = hn::Add(hn::LoadU(d, deltas + c), hn::Load(d, s.bias + c));
+      const VF u = hn::LoadU(d, us + c);
+      StepAndSlope dt = {x, one};
+      if (scan.softplus && kBack) dt = StepAndSlopeOf(k, x);
+      else if (scan.softplus) dt.step = StepOf(k, x);
+      hn::Store(dt.step, d, to + kDt * lanes);
+      hn::Store(hn::Mul(dt.step, u), d, to + kDtu * lanes);
+      hn::Store(Reach(hn::Load(d, s.reach + c), dt.step), d, s.reach + c);
+      if (!kBack) continue;
+      const VF dy = hn::LoadU(d, dys + c);
+      hn::Store(u, d, to + kU * lanes);
+      hn::Store(dt.slope, d, to + kSlope * lanes);
       hn::Store(zero, d, to + kQ * lanes);
       hn::Store(zero, d, to + kR * lanes);
       if (!zs) {
         hn::Store(dy, d, to + kDs * lanes);
         continue;
       }
-      const VF z = hn::LoadU(d, zs + v * lanes);
+      const VF z = hn::LoadU(d, zs + c);
       const VF sigmoid = SigmoidOf(k, z);
       hn::Store(hn::Mul(dy, hn::Mul(z, sigmoid)), d, to + kDs * lanes);
       hn::Store(hn::Mul(dy, hn::Mul(sigmoid, hn::MulAdd(z, hn::Sub(one, sigmoid), one))), d, to + kGate * lanes);
@@ -145,7 +140,7 @@ HWY_INLINE void FinishTile(const ScanBackwardTask& task, const Slice& s, int64_t
       const int64_t c = v * lanes;
       const VF q = hn::Load(d, from + kQ * lanes), u = hn::Load(d, from + kU * lanes), ds = hn::Load(d, from + kDs * lanes);
       const VF ddt = hn::MulAdd(u, q, hn::Mul(ln2, hn::Load(d, from + kR * lanes)));
-      const VF slope = scan.softplus ? hn::Mul(ddt, hn::Load(d, from + kSlope * lanes)) : ddt;
+      const VF slope = hn::Mul(ddt, hn::Load(d, from + kSlope * lanes));
       const VF skip = hn::Load(d, s.skip + c);
       hn::StoreU(slope, d, ddelta.data + c);
       hn::StoreU(hn::MulAdd(skip, ds, hn::Mul(hn::Load(d, from + kDt * lanes), q)), d, du.data + c);
@@ -165,9 +160,37 @@ HWY_INLINE void FinishTile(const ScanBackwardTask& task, const Slice& s, int64_t
   }
 }
 
+/** What the walks of a tile fetch. */
+struct Fetches {
+  Ahead forward, back;
+  int64_t vector_bytes;
+};
+
+/** The rows of `steps` steps from step t of the walk on, those before the first step left out. */
+HWY_INLINE void FetchRows(const ScanTask& scan, const Slice& s, Ahead& ahead, int i, const View<4>& view, int64_t t) {
+  const bool there = view && t >= 0 && t < s.sequence.length;
+  ahead.at[i] = there ? view.At(s.sequence.row, TimeOf(scan, s, t), s.head, s.channel) : reinterpret_cast<const char*>(s.tile);
+  ahead.step[i] = there ? (scan.reverse ? -1 : 1) * view.steps[1] : 0;
+}
+
+/** While tile t is walked through: the inputs of tile `next`, and where this one's results go. */
+HWY_INLINE Fetches FetchesOf(const ScanBackwardTask& task, const Slice& s, int64_t t, int64_t next) {
+  const ScanTask& scan = task.scan;
+  Fetches f;
+  f.vector_bytes = LaneCount() * static_cast<int64_t>(BytesOf(scan.u.dtype));
+  FetchRows(scan, s, f.forward, 0, scan.u, next);
+  FetchRows(scan, s, f.forward, 1, scan.delta, next);
+  FetchRows(scan, s, f.forward, 2, task.dy, next);
+  FetchRows(scan, s, f.back, 0, task.du, t);
+  FetchRows(scan, s, f.back, 1, task.ddelta, t);
+  FetchRows(scan, s, f.back, 2, scan.z, next);
+  return f;
+}
+
 /** States n to n + K of vector v over a tile that starts at `start`. */
 template <bool kBVaries, bool kCVaries>
-HWY_INLINE Stretch StretchOf(const Slice& s, int64_t N, int64_t v, int64_t n, int64_t steps, const float* start) {
+HWY_INLINE Stretch StretchOf(const Slice& s, int64_t N, int64_t v, int64_t n, int64_t steps, const float* start,
+                             const Fetches& fetches) {
   const int64_t lanes = LaneCount(), at = (v * N + n) * lanes;
   Stretch r;
   r.tile = s.tile + v * kGradientTile * kRows * lanes;
@@ -187,32 +210,45 @@ HWY_INLINE Stretch StretchOf(const Slice& s, int64_t N, int64_t v, int64_t n, in
   r.lanes_B = s.lanes_B + n * lanes;
   r.lanes_C = s.lanes_C + n * lanes;
   r.lanes_step = N * lanes;
+  r.forward = fetches.forward;
+  r.back = fetches.back;
+  for (int i = 0; i < 3; i++) {
+    r.forward.at[i] += v * fetches.vector_bytes;
+    r.back.at[i] += v * fetches.vector_bytes;
+  }
   return r;
 }
 
-template <int K, bool kBVaries>
-HWY_INLINE void AdvanceStates(const Slice& s, int64_t N, int64_t v, int64_t steps, int64_t n = 0) {
+template <int K, bool kFar, bool kBVaries>
+HWY_INLINE void AdvanceStates(const Slice& s, int64_t N, int64_t v, int64_t steps, const Fetches& fetches, int64_t n = 0) {
   for (; n + K <= N; n += K)
-    Advance<K, true, kBVaries>(StretchOf<kBVaries, true>(s, N, v, n, steps, s.state), s.state + (v * N + n) * LaneCount());
+    Advance<K, kFar, kBVaries>(StretchOf<kBVaries, true>(s, N, v, n, steps, s.state, fetches),
+                               s.state + (v * N + n) * LaneCount());
   if constexpr (K > 1)
-    if (n < N) AdvanceStates<K / 2, kBVaries>(s, N, v, steps, n);
+    if (n < N) AdvanceStates<K / 2, kFar, kBVaries>(s, N, v, steps, fetches, n);
 }
 
-template <int K, bool kBVaries, bool kCVaries>
-HWY_INLINE void RetraceStates(const Slice& s, int64_t N, int64_t v, int64_t steps, const float* start, bool gated, int64_t n = 0) {
+template <int K, bool kFar, bool kBVaries, bool kCVaries>
+HWY_INLINE void RetraceStates(const Slice& s, int64_t N, int64_t v, int64_t steps, const float* start, bool gated,
+                              const Fetches& fetches, int64_t n = 0) {
   for (; n + K <= N; n += K) {
-    const Stretch r = StretchOf<kBVaries, kCVaries>(s, N, v, n, steps, start);
-    if (gated) Remake<K, true, kBVaries, kCVaries, true>(r);
-    else Remake<K, true, kBVaries, kCVaries, false>(r);
+    const Stretch r = StretchOf<kBVaries, kCVaries>(s, N, v, n, steps, start, fetches);
+    if (gated) Remake<K, kFar, kBVaries, kCVaries, true>(r);
+    else Remake<K, kFar, kBVaries, kCVaries, false>(r);
     if (v == 0) Retrace<K, kBVaries, kCVaries, true>(r);
     else Retrace<K, kBVaries, kCVaries, false>(r);
   }
   if constexpr (K > 1)
-    if (n < N) RetraceStates<K / 2, kBVaries, kCVaries>(s, N, v, steps, start, gated, n);
+    if (n < N) RetraceStates<K / 2, kFar, kBVaries, kCVaries>(s, N, v, steps, start, gated, fetches, n);
+}
+
+HWY_INLINE bool Near(const Slice& s, int64_t v) {
+  return WithinReach(s.reach + v * LaneCount(), s.reach_A + v * LaneCount());
 }
 
 /** The way forward: the states in front of every tile. */
-void WalkForward(const ScanTask& scan, const Slice& s, const DecayConstants& k) {
+void WalkForward(const ScanBackwardTask& task, const Slice& s, const DecayConstants& k) {
+  const ScanTask& scan = task.scan;
   const int64_t all = s.vectors * scan.N * LaneCount();
   float* starts = s.starts;
   for (int64_t t = 0; t < s.sequence.length; t += kGradientTile, starts += all) {
@@ -220,10 +256,12 @@ void WalkForward(const ScanTask& scan, const Slice& s, const DecayConstants& k) 
     // The end of the last tile is nobody's start.
     if (t + kGradientTile >= s.sequence.length) return;
     LoadProjections(scan, s, t, kGradientTile);
-    PrepareForward(scan, s, k, t, kGradientTile);
+    Prepare<false>(task, s, k, t, kGradientTile);
+    const Fetches fetches = FetchesOf(task, s, t, t + kGradientTile);
     for (int64_t v = 0; v < s.vectors; v++) {
-      if (scan.B_varies) AdvanceStates<kGradientStates, true>(s, scan.N, v, kGradientTile);
-      else AdvanceStates<2, false>(s, scan.N, v, kGradientTile);
+      if (!scan.B_varies) AdvanceStates<2, true, false>(s, scan.N, v, kGradientTile, fetches);
+      else if (Near(s, v)) AdvanceStates<kGradientStates, false, true>(s, scan.N, v, kGradientTile, fetches);
+      else AdvanceStates<kGradientStates, true, true>(s, scan.N, v, kGradientTile, fetches);
     }
   }
 }
@@ -247,13 +285,16 @@ void WalkBackward(const ScanBackwardTask& task, const Slice& s, const DecayConst
     const int64_t t = tile * kGradientTile, steps = std::min(kGradientTile, s.sequence.length - t);
     const float* starts = s.starts + tile * all;
     LoadProjections(scan, s, t, steps);
-    PrepareForward(scan, s, k, t, steps);
-    PrepareBackward(task, s, k, t, steps);
+    Prepare<true>(task, s, k, t, steps);
+    const Fetches fetches = FetchesOf(task, s, t, t - kGradientTile);
     for (int64_t v = 0; v < s.vectors; v++) {
-      if (scan.B_varies && scan.C_varies) RetraceStates<kGradientStates, true, true>(s, scan.N, v, steps, starts, gated);
-      else if (scan.B_varies) RetraceStates<2, true, false>(s, scan.N, v, steps, starts, gated);
-      else if (scan.C_varies) RetraceStates<2, false, true>(s, scan.N, v, steps, starts, gated);
-      else RetraceStates<2, false, false>(s, scan.N, v, steps, starts, gated);
+      if (scan.B_varies && scan.C_varies && Near(s, v))
+        RetraceStates<kGradientStates, false, true, true>(s, scan.N, v, steps, starts, gated, fetches);
+      else if (scan.B_varies && scan.C_varies)
+        RetraceStates<kGradientStates, true, true, true>(s, scan.N, v, steps, starts, gated, fetches);
+      else if (scan.B_varies) RetraceStates<2, true, true, false>(s, scan.N, v, steps, starts, gated, fetches);
+      else if (scan.C_varies) RetraceStates<2, true, false, true>(s, scan.N, v, steps, starts, gated, fetches);
+      else RetraceStates<2, true, false, false>(s, scan.N, v, steps, starts, gated, fetches);
     }
     FinishTile(task, s, t, steps);
     if (scan.B_varies) StoreLanes(task, s, task.dB, s.lanes_B, shared, t, steps);
@@ -274,6 +315,7 @@ void LoadSlice(const ScanTask& scan, const Slice& s) {
   for (float* row : {s.skip, s.bias, s.dskip, s.dbias}) Clear(row, s.vectors * LaneCount());
   if (scan.D) LoadRow(scan.D.At(h, p), scan.D.steps[1], scan.D.dtype, static_cast<size_t>(s.count), s.skip);
   if (scan.bias) LoadRow(scan.bias.At(h, p), scan.bias.steps[1], scan.bias.dtype, static_cast<size_t>(s.count), s.bias);
+  StoreReach(s.A, N, s.vectors, s.reach_A);
 }
 
 HWY_INLINE void LoadStates(const View<4>& view, int64_t row, const Slice& s, int64_t N) {
@@ -337,7 +379,8 @@ void ScanBackwardUnit(const ScanBackwardTask& task, int64_t unit, const Scratch&
     return taken;
   };
   for (float** block : {&s.A, &s.state, &s.dA, &s.B, &s.C, &s.dB, &s.dC}) *block = take(task.slice * scan.N);
-  for (float** row : {&s.skip, &s.bias, &s.dskip, &s.dbias, &s.row, &s.other}) *row = take(task.slice);
+  for (float** row : {&s.skip, &s.bias, &s.dskip, &s.dbias, &s.reach, &s.reach_A, &s.row, &s.other, &s.third, &s.fourth})
+    *row = take(task.slice);
   for (float** rows : {&s.rows_B, &s.rows_C}) *rows = take(kGradientTile * scan.N);
   for (float** lanes : {&s.lanes_B, &s.lanes_C}) *lanes = take(kGradientTile * scan.N * LaneCount());
   s.tile = take(kGradientTile * kRows * task.slice);
@@ -351,7 +394,7 @@ void ScanBackwardUnit(const ScanBackwardTask& task, int64_t unit, const Scratch&
     ClearSlice(task, s, scratch.shared);
   } else {
     LoadStates(scan.before, s.sequence.slot, s, scan.N);
-    WalkForward(scan, s, k);
+    WalkForward(task, s, k);
     LoadStates(task.dafter, s.sequence.index, s, scan.N);
     WalkBackward(task, s, k, scratch.shared);
   }
@@ -380,7 +423,7 @@ constexpr int64_t kMostWalkStates = 8, kTileRows = 9;
 
 size_t ScanBackwardScratch(const ScanBackwardTask& task) {
   const int64_t N = task.scan.N, tiles = (task.scan.sequences.L + kGradientTile - 1) / kGradientTile;
-  const int64_t floats = task.slice * (N * (7 + tiles) + 6 + kGradientTile * kTileRows) + kGradientTile * N * (2 + 2 * kSliceUnit) +
+  const int64_t floats = task.slice * (N * (7 + tiles) + 10 + kGradientTile * kTileRows) + kGradientTile * N * (2 + 2 * kSliceUnit) +
                          2 * (kGradientTile + 1) * kMostWalkStates * kSliceUnit + N + 32 * kSliceUnit;
   return static_cast<size_t>(floats) * sizeof(float);
 }

@@ -9,7 +9,7 @@
 namespace ss {
 
 /** Time steps between states that are kept on the way forward; memory grows with L / this, never with L N. */
-inline constexpr int64_t kGradientTile = 32;
+inline constexpr int64_t kGradientTile = 16;
 /** Slices that the channels of a head are cut into: a constant, or bits would depend on the number of threads. */
 inline constexpr int64_t kMostSlices = 8;
 /** Slices are multiples of the longest vector. */

@@ -26,6 +26,20 @@ inline constexpr int kGradientStates = 4;
  */
 enum Row : int64_t { kDt, kU, kDtu, kDs, kSlope, kGate, kY, kQ, kR, kRows };
 
+/** What a walk fetches into the second cache for later: a line of each at every step. */
+struct Ahead {
+  const char* at[3];
+  int64_t step[3];
+
+  HWY_INLINE void Fetch() {
+    HWY_UNROLL(3)
+    for (int i = 0; i < 3; i++) {
+      __builtin_prefetch(at[i], 0, 2);
+      at[i] += step[i];
+    }
+  }
+};
+
 /** K states of one vector over a tile; B and C are rows of scalars, or blocks [n][lane] whose step is 0. */
 struct Stretch {
   /** [t][kRows][lane] */
@@ -41,6 +55,8 @@ struct Stretch {
   /** [t][n][lane]: what every lane adds to dB and dC of a step */
   float *lanes_B, *lanes_C;
   int64_t lanes_step;
+  /** For the way forward (again), and for the way back. */
+  Ahead forward, back;
 };
 
 /** The walk forward, for the states alone. */
@@ -54,7 +70,9 @@ HWY_NOINLINE void Advance(const Stretch& s, float* HWY_RESTRICT state) {
   for (int n = 0; n < K; n++) h[n] = hn::Load(d, state + n * lanes);
   const float* B = s.B;
   const float* A = s.A;
+  Ahead ahead = s.forward;
   for (const float *at = s.tile, *end = at + s.steps * kRows * lanes; at < end; at += kRows * lanes, B += s.B_step) {
+    ahead.Fetch();
     const VF dt = hn::Load(d, at + kDt * lanes);
     const VF dtu = hn::Load(d, at + kDtu * lanes);
     HWY_UNROLL(16)
@@ -83,7 +101,9 @@ HWY_NOINLINE void Remake(const Stretch& s) {
   float* HWY_RESTRICT to_a = s.a;
   float* HWY_RESTRICT to_h = s.h + K * lanes;
   float* HWY_RESTRICT at = s.tile;
+  Ahead ahead = s.forward;
   for (int64_t t = 0; t < s.steps; t++) {
+    ahead.Fetch();
     const VF dt = hn::Load(d, at + kDt * lanes);
     const VF dtu = hn::Load(d, at + kDtu * lanes);
     VF y = kGated ? hn::Load(d, at + kY * lanes) : hn::Zero(d);
@@ -120,7 +140,9 @@ HWY_NOINLINE void Retrace(const Stretch& s) {
   const float *B = s.B + last * s.B_step, *C = s.C + last * s.C_step, *A = s.A;
   const float *a = s.a + last * K * lanes, *h = s.h + last * K * lanes;
   float *lanes_B = s.lanes_B + last * s.lanes_step, *lanes_C = s.lanes_C + last * s.lanes_step;
+  Ahead ahead = s.back;
   for (float* at = s.tile + last * kRows * lanes; at >= s.tile; at -= kRows * lanes) {
+    ahead.Fetch();
     const VF dt = hn::Load(d, at + kDt * lanes);
     const VF dtu = hn::Load(d, at + kDtu * lanes);
     const VF ds = hn::Load(d, at + kDs * lanes);

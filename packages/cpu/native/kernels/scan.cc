@@ -166,7 +166,6 @@ HWY_INLINE Rows ProjectionRows(const View<4>& view, const char* from, int64_t si
 
 /** What is the same for all steps of a span, into its scratch. */
 void LoadSpan(const ScanTask& task, const Span& s) {
-  const F32 d;
   const int64_t N = task.N, lanes = LaneCount(), h = s.head, p = s.channel;
   LoadBlocks(task.A.At(h, p), task.A.steps[1], task.A.steps[2], task.A.dtype, N, s.count, kLog2OfE, s.row, s.A);
   const auto constant = [&](const View<3>& view, float* to) {
@@ -183,11 +182,7 @@ void LoadSpan(const ScanTask& task, const Span& s) {
   Clear(s.bias, s.vectors * lanes);
   if (task.D) LoadRow(task.D.At(h, p), task.D.steps[1], task.D.dtype, static_cast<size_t>(s.count), s.skip);
   if (task.bias) LoadRow(task.bias.At(h, p), task.bias.steps[1], task.bias.dtype, static_cast<size_t>(s.count), s.bias);
-  for (int64_t v = 0; v < s.vectors; v++) {
-    VF reach = hn::Zero(d);
-    for (int64_t n = 0; n < N; n++) reach = Reach(reach, hn::Load(d, s.A + (v * N + n) * lanes));
-    hn::Store(reach, d, s.reach_A + v * lanes);
-  }
+  StoreReach(s.A, N, s.vectors, s.reach_A);
 }
 
 /** Every vector of a span over one tile. */
@@ -243,6 +238,53 @@ void ScanSteps(const ScanTask& task, const Span& s) {
   }
 }
 
+/** True where one step can read A and the states where they are, and write them there. */
+bool IsDirect(const ScanTask& task, const Span& s) {
+  const auto dense = [](const auto& view, size_t channel) { return IsDense(view.steps[channel], view.dtype); };
+  return s.sequence.length == 1 && s.count % LaneCount() == 0 && task.B_varies && task.C_varies && dense(task.A, 1) &&
+         (!task.before || dense(task.before, 2)) && (!task.after || dense(task.after, 2));
+}
+
+/** A single step, the same operations without a tile: generating text is made of them. */
+void ScanStep(const ScanTask& task, const Span& s) {
+  const F32 d;
+  const int64_t N = task.N, lanes = LaneCount(), b = s.sequence.row, t = s.origin, h = s.head, p = s.channel;
+  const DecayConstants k = MakeDecayConstants();
+  const int64_t group = h / task.heads_per_group;
+  const float* us = Widened(task.u.At(b, t, h, p), task.u.steps[3], task.u.dtype, s.count, s.tile);
+  const float* deltas = Widened(task.delta.At(b, t, h, p), task.delta.steps[3], task.delta.dtype, s.count, s.tile + kScanSpan);
+  const float* skip = task.D ? Widened(task.D.At(h, p), task.D.steps[1], task.D.dtype, s.count, s.skip) : nullptr;
+  const float* bias = task.bias ? Widened(task.bias.At(h, p), task.bias.steps[1], task.bias.dtype, s.count, s.bias) : nullptr;
+  const float* zs = task.z ? Widened(task.z.At(b, t, h, p), task.z.steps[3], task.z.dtype, s.count, s.other) : nullptr;
+  const float* B = ProjectionRows(task.B, task.B.At(b, t, group), 1, N, 1, s.rows_B).data;
+  const float* C = ProjectionRows(task.C, task.C.At(b, t, group), 1, N, 1, s.rows_C).data;
+  const bool whole = IsWhole(task.y.steps[3], task.y.dtype, s.count);
+  char* const y = task.y.At(b, t, h, p);
+  float* const to = whole ? reinterpret_cast<float*>(y) : s.row;
+  const int64_t after_row = task.sequences.in_place ? s.sequence.slot : s.sequence.index;
+  for (int64_t v = 0; v < s.vectors; v++) {
+    const int64_t c = v * lanes;
+    const char* A = task.A.At(h, p + c);
+    const char* before = task.before ? task.before.At(s.sequence.slot, h, p + c) : nullptr;
+    char* after = task.after ? task.after.At(after_row, h, p + c) : nullptr;
+    const VF raw = hn::LoadU(d, deltas + c);
+    const VF x = hn::Add(raw, bias ? hn::LoadU(d, bias + c) : hn::Zero(d));
+    const VF dt = task.softplus ? StepOf(k, x) : x;
+    const VF u = hn::LoadU(d, us + c);
+    const VF dtu = hn::Mul(dt, u);
+    VF sum = skip ? hn::Mul(u, hn::LoadU(d, skip + c)) : hn::Zero(d);
+    for (int64_t n = 0; n < N; n++) {
+      const VF scaled = hn::Mul(hn::LoadU(d, reinterpret_cast<const float*>(A + n * task.A.steps[2])), hn::Set(d, kLog2OfE));
+      const VF old = before ? hn::LoadU(d, reinterpret_cast<const float*>(before + n * task.before.steps[3])) : hn::Zero(d);
+      const VF state = hn::MulAdd(Decay<true>(k, dt, scaled), old, hn::Mul(dtu, hn::Set(d, B[n])));
+      sum = hn::MulAdd(state, hn::Set(d, C[n]), sum);
+      if (after) hn::StoreU(state, d, reinterpret_cast<float*>(after + n * task.after.steps[3]));
+    }
+    hn::StoreU(zs ? hn::Mul(sum, SiluOf(k, hn::LoadU(d, zs + c))) : sum, d, to + c);
+  }
+  if (!whole) StoreRow(to, static_cast<size_t>(s.count), y, task.y.steps[3], task.y.dtype);
+}
+
 /** Padding: y is zero, and so is a final state that is not a slot. */
 void ClearSpan(const ScanTask& task, const Span& s) {
   Clear(s.row, s.count);
@@ -279,6 +321,9 @@ void ScanUnit(const ScanTask& task, int64_t unit, char* scratch) {
   const bool padding = s.sequence.slot < 0;
   if (padding) {
     ClearSpan(task, s);
+  } else if (IsDirect(task, s)) {
+    ScanStep(task, s);
+    return;
   } else {
     LoadSpan(task, s);
     ScanSteps(task, s);
