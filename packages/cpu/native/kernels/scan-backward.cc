@@ -26,6 +26,9 @@ HWY_BEFORE_NAMESPACE();
 namespace ss {
 namespace HWY_NAMESPACE {
 
+/** Floats between arrays that are walked side by side: 576 bytes. */
+inline constexpr int64_t kApart = 144;
+
 /** One unit of work, and where its scratch is. */
 struct Slice {
   Sequence sequence;
@@ -228,22 +231,32 @@ HWY_INLINE void AdvanceStates(const Slice& s, int64_t N, int64_t v, int64_t step
     if (n < N) AdvanceStates<K / 2, kFar, kBVaries>(s, N, v, steps, fetches, n);
 }
 
-template <int K, bool kFar, bool kBVaries, bool kCVaries>
-HWY_INLINE void RetraceStates(const Slice& s, int64_t N, int64_t v, int64_t steps, const float* start, bool gated,
-                              const Fetches& fetches, int64_t n = 0) {
-  for (; n + K <= N; n += K) {
-    const Stretch r = StretchOf<kBVaries, kCVaries>(s, N, v, n, steps, start, fetches);
-    if (gated) Remake<K, kFar, kBVaries, kCVaries, true>(r);
-    else Remake<K, kFar, kBVaries, kCVaries, false>(r);
-    if (v == 0) Retrace<K, kBVaries, kCVaries, true>(r);
-    else Retrace<K, kBVaries, kCVaries, false>(r);
-  }
-  if constexpr (K > 1)
-    if (n < N) RetraceStates<K / 2, kFar, kBVaries, kCVaries>(s, N, v, steps, start, gated, fetches, n);
-}
-
 HWY_INLINE bool Near(const Slice& s, int64_t v) {
   return WithinReach(s.reach + v * LaneCount(), s.reach_A + v * LaneCount());
+}
+
+/** K states of one vector over a tile, and back. */
+template <int K, bool kFar, bool kBVaries, bool kCVaries>
+HWY_INLINE void RetraceVector(const Stretch& r, bool gated, bool first) {
+  if (gated) Remake<K, kFar, kBVaries, kCVaries, true>(r);
+  else Remake<K, kFar, kBVaries, kCVaries, false>(r);
+  if (first) Retrace<K, kBVaries, kCVaries, true>(r);
+  else Retrace<K, kBVaries, kCVaries, false>(r);
+}
+
+/** All vectors for each K states in turn: what their lanes add up to then stays in the first cache. */
+template <int K, bool kBVaries, bool kCVaries>
+HWY_INLINE void RetraceStates(const Slice& s, int64_t N, int64_t steps, const float* start, bool gated,
+                              const Fetches& fetches, int64_t n = 0) {
+  for (; n + K <= N; n += K) {
+    for (int64_t v = 0; v < s.vectors; v++) {
+      const Stretch r = StretchOf<kBVaries, kCVaries>(s, N, v, n, steps, start, fetches);
+      if (kBVaries && kCVaries && Near(s, v)) RetraceVector<K, false, kBVaries, kCVaries>(r, gated, v == 0);
+      else RetraceVector<K, true, kBVaries, kCVaries>(r, gated, v == 0);
+    }
+  }
+  if constexpr (K > 1)
+    if (n < N) RetraceStates<K / 2, kBVaries, kCVaries>(s, N, steps, start, gated, fetches, n);
 }
 
 /** The way forward: the states in front of every tile. */
@@ -287,15 +300,11 @@ void WalkBackward(const ScanBackwardTask& task, const Slice& s, const DecayConst
     LoadProjections(scan, s, t, steps);
     Prepare<true>(task, s, k, t, steps);
     const Fetches fetches = FetchesOf(task, s, t, t - kGradientTile);
-    for (int64_t v = 0; v < s.vectors; v++) {
-      if (scan.B_varies && scan.C_varies && Near(s, v))
-        RetraceStates<kGradientStates, false, true, true>(s, scan.N, v, steps, starts, gated, fetches);
-      else if (scan.B_varies && scan.C_varies)
-        RetraceStates<kGradientStates, true, true, true>(s, scan.N, v, steps, starts, gated, fetches);
-      else if (scan.B_varies) RetraceStates<2, true, true, false>(s, scan.N, v, steps, starts, gated, fetches);
-      else if (scan.C_varies) RetraceStates<2, true, false, true>(s, scan.N, v, steps, starts, gated, fetches);
-      else RetraceStates<2, true, false, false>(s, scan.N, v, steps, starts, gated, fetches);
-    }
+    if (scan.B_varies && scan.C_varies)
+      RetraceStates<kGradientStates, true, true>(s, scan.N, steps, starts, gated, fetches);
+    else if (scan.B_varies) RetraceStates<2, true, false>(s, scan.N, steps, starts, gated, fetches);
+    else if (scan.C_varies) RetraceStates<2, false, true>(s, scan.N, steps, starts, gated, fetches);
+    else RetraceStates<2, false, false>(s, scan.N, steps, starts, gated, fetches);
     FinishTile(task, s, t, steps);
     if (scan.B_varies) StoreLanes(task, s, task.dB, s.lanes_B, shared, t, steps);
     if (scan.C_varies) StoreLanes(task, s, task.dC, s.lanes_C, shared, t, steps);
@@ -382,7 +391,8 @@ void ScanBackwardUnit(const ScanBackwardTask& task, int64_t unit, const Scratch&
   for (float** row : {&s.skip, &s.bias, &s.dskip, &s.dbias, &s.reach, &s.reach_A, &s.row, &s.other, &s.third, &s.fourth})
     *row = take(task.slice);
   for (float** rows : {&s.rows_B, &s.rows_C}) *rows = take(kGradientTile * scan.N);
-  for (float** lanes : {&s.lanes_B, &s.lanes_C}) *lanes = take(kGradientTile * scan.N * LaneCount());
+  // A multiple of 4 KB apart, loads of one would wait for stores to the other.
+  for (float** lanes : {&s.lanes_B, &s.lanes_C}) *lanes = take(kGradientTile * scan.N * LaneCount() + kApart);
   s.tile = take(kGradientTile * kRows * task.slice);
   for (float** states : {&s.a, &s.h}) *states = take((kGradientTile + 1) * kGradientStates * LaneCount());
   s.sums = take(scan.N);
@@ -424,7 +434,7 @@ constexpr int64_t kMostWalkStates = 8, kTileRows = 9;
 size_t ScanBackwardScratch(const ScanBackwardTask& task) {
   const int64_t N = task.scan.N, tiles = (task.scan.sequences.L + kGradientTile - 1) / kGradientTile;
   const int64_t floats = task.slice * (N * (7 + tiles) + 10 + kGradientTile * kTileRows) + kGradientTile * N * (2 + 2 * kSliceUnit) +
-                         2 * (kGradientTile + 1) * kMostWalkStates * kSliceUnit + N + 32 * kSliceUnit;
+                         2 * (kGradientTile + 1) * kMostWalkStates * kSliceUnit + N + 64 * kSliceUnit;
   return static_cast<size_t>(floats) * sizeof(float);
 }
 
