@@ -24,7 +24,7 @@ const page = join(root, 'docs/benchmarks.md');
 const threadCounts = [1, 2];
 
 const groups: Readonly<Record<string, readonly string[]>> = {
-  scan: ['scan', 'scan -D 1533', 'scan --dtype bf16', 'scan --z', 'scan --backward'],
+  scan: ['scan', 'scan -D 1533', 'scan --dtype bf16', 'scan --z', 'scan --grad'],
   conv: ['conv', 'conv --dtype bf16'],
   linear: [
     'linear',
@@ -87,8 +87,9 @@ function table(commands: readonly string[]): string {
   const rows = commands.flatMap((command) => {
     const runs = threadCounts.map((threads) => bench(command, threads));
     return runs[0]!.map((_, i) => {
-      const gradient = runs[0]![i]!.what.includes('gradient') ? ', the gradient' : '';
-      return [`\`${command}\`${gradient}`, ...runs.map((results) => cell(results[i]!))];
+      const { what } = runs[0]![i]!;
+      const part = /(forward and )?gradient/.exec(what)?.[0] ?? '';
+      return [`\`${command}\`${part && `, ${part}`}`, ...runs.map((results) => cell(results[i]!))];
     });
   });
   return markdown([head, head.map(() => '---'), ...rows]);

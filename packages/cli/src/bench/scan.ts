@@ -14,9 +14,7 @@ export interface ScanSetting extends Omit<ScanShape, 'length'>, ScanOptions {
   /** one row of the report each */
   readonly lengths: readonly number[];
   readonly dtype: FloatDType;
-  /** also time the gradient */
-  readonly backward: boolean;
-  /** also time the forward and then the gradient together, as autograd runs them */
+  /** also time the gradient, alone and after the forward as autograd runs it */
   readonly grad: boolean;
   /** also time {@link chunkedCumsum} and count what it gets wrong */
   readonly chunkedCumsum: boolean;
@@ -75,20 +73,18 @@ async function benchLength(
   ];
 
   const gradient = scanCotangents(inputs, shape, dtype);
-  using backward =
-    setting.backward || setting.grad ? repeatable(engine, 'selectiveScanBackward', gradient) : undefined;
+  using backward = setting.grad ? repeatable(engine, 'selectiveScanBackward', gradient) : undefined;
   if (backward) {
     const checked = await checkOp(engine, 'selectiveScanBackward', gradient);
     requireAgreement(checked, 'gradient of scan');
     if (checked.used > check.used) check = checked;
     const more = { 'not finite': '' };
-    if (setting.backward)
-      timed.push({ what: `${engine.id} gradient, L ${length}`, run: () => backward.run(), more });
+    timed.push({ what: `${engine.id} gradient, L ${length}`, run: () => backward.run(), more });
     const both = async (): Promise<void> => {
       await forward.run();
       await backward.run();
     };
-    if (setting.grad) timed.push({ what: `${engine.id} forward and gradient, L ${length}`, run: both, more });
+    timed.push({ what: `${engine.id} forward and gradient, L ${length}`, run: both, more });
   }
   if (setting.chunkedCumsum) {
     const other = await chunkedCumsum(inputs);

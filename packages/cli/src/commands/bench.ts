@@ -61,8 +61,7 @@ function scan(work: Work): Command {
   switchedOn(command, 'final-state', 'do not ask for the final state');
   return command
     .option('--z', 'with a gate')
-    .option('--backward', 'also the gradient of every input')
-    .option('--grad', 'also forward and gradient together, as autograd runs them')
+    .option('--grad', 'also the gradient of every input, alone and after the forward as autograd runs it')
     .addOption(againstOption('torch'))
     .option(
       '--also <other>',
@@ -74,13 +73,11 @@ function scan(work: Work): Command {
       examples('ss bench scan --dtype bf16 --z', 'ss bench scan -L 1,65,512,2048 --also chunked-cumsum'),
     )
     .action(async (options: ScanSetting & TimingOptions & Against & { readonly also?: string }) => {
-      const gradient = options.backward || options.grad;
-      const ops: OpName[] = gradient ? ['selectiveScan', 'selectiveScanBackward'] : ['selectiveScan'];
+      const ops: OpName[] = options.grad ? ['selectiveScan', 'selectiveScanBackward'] : ['selectiveScan'];
       await using engine = await chooseEngine(options, work, { ops });
       const setting = {
         ...options,
         z: options.z === true,
-        backward: options.backward === true,
         grad: options.grad === true,
         chunkedCumsum: options.also !== undefined,
       };
