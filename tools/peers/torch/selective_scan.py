@@ -39,13 +39,16 @@ def chunked_cumsum(u, dt, A, B, C, h):
 
 
 def sequential(u, dt, A, B, C, h):
-    """h_t = exp(dt_t A) h_{t-1} + dt_t B_t u_t, one t after another; all exponentials and products first."""
+    """h_t = exp(dt_t A) h_{t-1} + dt_t B_t u_t, one t after another; all exponentials and products first.
+
+    Taken apart at once: the gradient of an indexed step would be as large as all steps together, L times.
+    """
     decay = torch.exp(torch.einsum('lbd,dn->lbdn', dt, A))
     inputs = torch.einsum('lbd,lbn->lbdn', dt * u, B)
     ys = []
-    for t in range(u.shape[0]):
-        h = decay[t] * h + inputs[t]
-        ys.append(torch.einsum('bdn,bn->bd', h, C[t]))
+    for decay_t, inputs_t, C_t in zip(decay.unbind(), inputs.unbind(), C.unbind()):
+        h = decay_t * h + inputs_t
+        ys.append(torch.einsum('bdn,bn->bd', h, C_t))
     return torch.stack(ys), h
 
 
