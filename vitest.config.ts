@@ -12,6 +12,7 @@ export default defineConfig({
     projects: [
       ...readdirSync('packages').map((name) => project(name, `packages/${name}`)),
       project('repository', 'test', { exclude: ['packaging/**', '**/node_modules/**'] }),
+      project('tools', 'tools'),
       project('packaging', 'test/packaging', { globalSetup: ['./pack.global.ts'] }),
     ],
     reporters: ['default', new PlainSummary()],

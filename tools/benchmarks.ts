@@ -4,12 +4,19 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 // Measures what docs/benchmarks.md shows and writes it there. Takes minutes; wants a machine that does nothing else.
+//
+//     node tools/benchmarks.ts [section ...]
+//
+// The sections of peers need what `node tools/peers/setup.ts` installs.
 
 interface Result {
   readonly what: string;
   readonly milliseconds: { readonly median: number; readonly best: number };
   readonly perSecond: Readonly<Record<string, number>>;
   readonly 'not finite'?: string;
+  readonly simd?: string;
+  readonly share?: number;
+  readonly ratio?: number;
 }
 
 const root = join(import.meta.dirname, '..');
@@ -17,7 +24,7 @@ const page = join(root, 'docs/benchmarks.md');
 const threadCounts = [1, 2];
 
 const groups: Readonly<Record<string, readonly string[]>> = {
-  scan: ['scan', 'scan -D 1533', 'scan --dtype bf16', 'scan --z', 'scan --backward'],
+  scan: ['scan', 'scan -D 1533', 'scan --dtype bf16', 'scan --z', 'scan --grad'],
   conv: ['conv', 'conv --dtype bf16'],
   linear: [
     'linear',
@@ -34,6 +41,25 @@ const groups: Readonly<Record<string, readonly string[]>> = {
     'decode',
     'decode --weights bf16',
     'decode --weights i8',
+  ],
+};
+
+/** Comparisons with peers, on one thread unless the command says otherwise. */
+const comparisons: Readonly<Record<string, readonly string[]>> = {
+  torch: ['scan --against torch --rounds 3', 'scan --grad --against torch --rounds 3'],
+  llama: [
+    'prefill --against llama.cpp --rounds 3',
+    'prefill --against llama.cpp --rounds 3 --weights bf16',
+    'prefill --against llama.cpp --rounds 3 --weights i8',
+    'decode --against llama.cpp',
+    'decode --against llama.cpp --weights bf16',
+    'decode --against llama.cpp --weights i8',
+  ],
+  wllama: [
+    'prefill --against wllama --rounds 3 --backend wasm',
+    'decode --against wllama --backend wasm',
+    'decode --against wllama --backend wasm --weights bf16 --peer-weights f32',
+    'decode --against wllama --backend wasm --weights i8',
   ],
 };
 
@@ -61,11 +87,37 @@ function table(commands: readonly string[]): string {
   const rows = commands.flatMap((command) => {
     const runs = threadCounts.map((threads) => bench(command, threads));
     return runs[0]!.map((_, i) => {
-      const gradient = runs[0]![i]!.what.includes('gradient') ? ', the gradient' : '';
-      return [`\`${command}\`${gradient}`, ...runs.map((results) => cell(results[i]!))];
+      const { what } = runs[0]![i]!;
+      const part = /(forward and )?gradient/.exec(what)?.[0] ?? '';
+      return [`\`${command}\`${part && `, ${part}`}`, ...runs.map((results) => cell(results[i]!))];
     });
   });
   return markdown([head, head.map(() => '---'), ...rows]);
+}
+
+function comparison(commands: readonly string[]): string {
+  const head = ['`ss bench ... --threads 1`', 'ours', 'share of the limit', 'theirs', 'ours is faster'];
+  const rows = commands.flatMap((command) => {
+    const results = bench(command, 1);
+    const ours = results.find(({ ratio }) => ratio === undefined)!;
+    const share = ours.share === undefined ? '' : `${(100 * ours.share).toFixed(0)} %`;
+    return results
+      .filter(({ ratio }) => ratio !== undefined)
+      .map((theirs) => [
+        `\`${command}\``,
+        `${ours.what}, ${ours.simd}: ${brief(ours)}`,
+        share,
+        `${theirs.what}, ${theirs.simd}: ${brief(theirs)}`,
+        `${short(theirs.ratio!)} times`,
+      ]);
+  });
+  return [machine, '', markdown([head, head.map(() => '---'), ...rows])].join('\n');
+}
+
+/** The median, and what it is per second. */
+function brief({ milliseconds: { median }, perSecond }: Result): string {
+  const [[unit, rate]] = Object.entries(perSecond) as [[string, number]];
+  return `${short(median)} ms, ${short(rate)} ${unit}/s`;
 }
 
 function formulations(): string {
@@ -83,15 +135,22 @@ function markdown(rows: readonly (readonly string[])[]): string {
   return rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-const sections = {
-  ...Object.fromEntries(Object.entries(groups).map(([name, all]) => [name, () => table(all)])),
-  formulations,
-};
 const gib = (totalmem() / 2 ** 30).toFixed(0);
 const machine = `Measured with Node ${process.versions.node} on ${availableParallelism()} cores of an ${cpus()[0]!.model.trim()}, ${gib} GiB.`;
+const sections: Readonly<Record<string, () => string>> = {
+  machine: () => machine,
+  ...Object.fromEntries(Object.entries(groups).map(([name, all]) => [name, () => table(all)])),
+  formulations,
+  ...Object.fromEntries(Object.entries(comparisons).map(([name, all]) => [name, () => comparison(all)])),
+};
+const wanted = process.argv.slice(2);
+const unknown = wanted.find((name) => !(name in sections));
+if (unknown !== undefined)
+  throw new Error(`There is no section ${unknown}; there are ${Object.keys(sections).join(', ')}.`);
 let text = readFileSync(page, 'utf8');
-for (const [name, measure] of Object.entries({ machine: () => machine, ...sections })) {
-  const block = new RegExp(`(<!-- ${name} -->\n).*?(<!-- /${name} -->)`, 's');
+for (const [name, measure] of Object.entries(sections)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const block = new RegExp(`(<!-- ${name} -->\\n).*?(<!-- /${name} -->)`, 's');
   const figures = measure();
   text = text.replace(block, (_, open: string, close: string) => `${open}${figures}\n${close}`);
   writeFileSync(page, text);

@@ -86,6 +86,14 @@ export function among<const T extends string>(...allowed: readonly T[]): (value:
   };
 }
 
+/** Some of these, separated by commas. */
+export function amongSeveral<const T extends string>(
+  ...allowed: readonly T[]
+): (value: string) => readonly T[] {
+  const one = among(...allowed);
+  return (value) => value.split(',').map((part) => one(part.trim()));
+}
+
 /** Ends the command with the help unless every name is among those given. */
 export function requireOps(asked: readonly string[], command: Command, opNames: readonly string[]): void {
   const unknown = asked.find((name) => !opNames.includes(name));

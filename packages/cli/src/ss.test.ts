@@ -192,7 +192,17 @@ describe('what goes wrong', () => {
     expect(err).not.toMatch(/^\s+at /m);
   });
 
+  test('a peer that is not installed is a sentence with the command that installs it', async () => {
+    const args = ['bench', 'scan', '-L', '4', '-D', '4', '--against', 'torch'];
+    const { status, err } = await finish(start(args, { PYTHON: 'no-such-python' }));
+    expect(status).toBe(1);
+    expect(err).toContain('The peer torch cannot run: there is no no-such-python.');
+    expect(err).toContain('node tools/peers/setup.ts torch');
+    expect(err).toContain('code: peer-missing');
+  });
+
   test.each([
+    { name: 'a peer of something else', args: ['bench', 'decode', '--against', 'torch'] },
     { name: 'an unknown command', args: ['dance'] },
     { name: 'an unknown option', args: ['backends', '--colour'] },
     { name: 'a number that is none', args: ['bench', 'scan', '--threads', 'two'] },
@@ -250,16 +260,22 @@ describe('bench', () => {
     }[];
   }
 
+  const tiny = ['--d-model', '32', '--layers', '2', '--vocabulary', '50'];
+
   test.each([
-    { what: 'scan', args: ['-L', '65', '-D', '67', '--z', '--backward'] },
+    { what: 'scan', args: ['-L', '65', '-D', '67', '--z', '--grad'] },
     { what: 'conv', args: ['-L', '65', '-D', '67'] },
     { what: 'linear', args: ['--rows', '17', '-K', '64', '-M', '65', '--weights', 'bf16'] },
     { what: 'prefill', args: ['--model', model, '--tokens', '64'] },
     {
       what: 'decode',
-      args: ['--d-model', '32', '--layers', '2', '--vocabulary', '50', '--tokens', '4', '--steps', '4'],
+      args: [...tiny, '--tokens', '4', '--steps', '4'],
     },
-  ])('$what agrees with the reference and is timed', async ({ what, args }) => {
+    {
+      what: 'decode',
+      args: [...tiny, '--tokens', '4', '--steps', '4', '--batch', '3', '--rounds', '3'],
+    },
+  ])('$what $args agrees with the reference and is timed', async ({ what, args }) => {
     const budget = what === 'decode' ? [] : ['--seconds', '0', '--rounds', '3'];
     const { check, results } = await json<Result>('bench', what, ...args, ...budget);
     expect(check.used).toBeLessThanOrEqual(1);

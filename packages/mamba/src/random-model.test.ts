@@ -1,7 +1,8 @@
+import { tensor } from '@ss/core';
 import { describe, expect, test } from 'vitest';
 import { engineOf } from '../test/engine-of.ts';
 import { failureOf } from '../test/failure.ts';
-import { randomModel } from './random-model.ts';
+import { randomModel, randomParameters } from './random-model.ts';
 
 const shape = { dModel: 8, layers: 2, vocabulary: 20 };
 
@@ -37,6 +38,14 @@ describe('a random model', () => {
     });
     expect([model.parts.headWeight?.dtype, model.parts.embedding.dtype]).toEqual(['bf16', 'bf16']);
     expect((await model.logits([1])).length).toBe(20);
+  });
+
+  test('has the weights that are listed for its seed', async () => {
+    await using model = await randomModel(shape, { backend: 'reference', seed: 4 });
+    const [embedding] = randomParameters(shape, 4);
+    using rows = model.embed(tensor(Int32Array.from({ length: 20 }, (_, id) => id)));
+    expect(await rows.read()).toEqual(embedding!.values());
+    expect(randomParameters(shape, 5)[0]!.values()).not.toEqual(embedding!.values());
   });
 
   test.for([{ layers: 0 }, { vocabulary: 1.5 }, { dModel: -1 }])('with %o is refused', async (wrong) => {

@@ -33,6 +33,42 @@ const embeddingDeviation = 0.02;
 /** Random numbers of what is outside the layers; layers have the streams from 0 up. */
 const outerStreams = 2 ** 31;
 
+/** One weight of a random model. */
+export interface RandomParameter {
+  /** undefined outside the layers */
+  readonly layer: number | undefined;
+  readonly spec: ParameterSpec;
+  /** Draws it: f32, row-major in the spec's shape, the same at every call. */
+  values(): Float32Array;
+}
+
+/**
+ * The weights that {@link randomModel} gives a model of this config and seed, such as to hand them to another
+ * program. Nothing is drawn before a weight's `values()` is called.
+ * @throws SsError `config-invalid`
+ */
+export function randomParameters(config: RandomModelConfig, seed = 0): RandomParameter[] {
+  const { layers, vocabulary, eosIds: _, untied = false, ...given } = config;
+  for (const [field, value] of Object.entries({ layers, vocabulary })) {
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new SsError('config-invalid', `${field} is ${value} where an integer of at least 1 is wanted.`);
+  }
+  const block = mambaConfig(given);
+  const outer = outerParameters(block, vocabulary, untied).map((spec, i) => ({
+    layer: undefined,
+    spec,
+    values: () => outerValue(spec, new CounterRandom(seed, outerStreams + i)),
+  }));
+  const perLayer = blockParameters(block);
+  const ofLayer = (layer: number): RandomParameter[] =>
+    perLayer.map((spec, i) => ({
+      layer,
+      spec,
+      values: () => initialValue(spec, block, new CounterRandom(seed, layer * perLayer.length + i), layers),
+    }));
+  return [...outer, ...Array.from({ length: layers }, (__, layer) => ofLayer(layer)).flat()];
+}
+
 /**
  * A model with the official initialisation, to train from or to measure with: the 130m shape is
  * `{ dModel: 768, layers: 24, vocabulary: 50280 }`.
@@ -45,10 +81,7 @@ export async function randomModel(
   const { layers, vocabulary, eosIds = [], untied = false, ...given } = config;
   const { seed = 0, signal, tokenizer } = options;
   const block = mambaConfig(given);
-  for (const [field, value] of Object.entries({ layers, vocabulary })) {
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new SsError('config-invalid', `${field} is ${value} where an integer of at least 1 is wanted.`);
-  }
+  const parameters = randomParameters(config, seed);
   const { engine, owned } = await chooseEngine(options, signal);
   const weights = new Weights(engine, options.weights ?? 'f32');
   const fingerprint = new Fingerprint();
@@ -56,30 +89,14 @@ export async function randomModel(
     weights.dispose();
     if (owned) await engine.dispose();
   };
-  const place = async (
-    layer: number | undefined,
-    spec: ParameterSpec,
-    values: Float32Array,
-  ): Promise<void> => {
-    const value = { dtype: 'f32', stored: 'F32', shape: spec.shape, bytes: encode(values, 'f32') } as const;
-    fingerprint.add(`${layer ?? 'outer'}.${spec.name}`, value, value.bytes);
-    weights.place(layer, spec, value);
-    await pause();
-    throwIfAborted(signal, 'making a model');
-  };
   try {
-    for (const [i, spec] of outerParameters(block, vocabulary, untied).entries()) {
-      await place(undefined, spec, outerValue(spec, new CounterRandom(seed, outerStreams + i)));
-    }
-    const perLayer = blockParameters(block);
-    for (let layer = 0; layer < layers; layer++) {
-      for (const [i, spec] of perLayer.entries()) {
-        await place(
-          layer,
-          spec,
-          initialValue(spec, block, new CounterRandom(seed, layer * perLayer.length + i), layers),
-        );
-      }
+    for (const { layer, spec, values } of parameters) {
+      const bytes = encode(values(), 'f32');
+      const value = { dtype: 'f32', stored: 'F32', shape: spec.shape, bytes } as const;
+      fingerprint.add(`${layer ?? 'outer'}.${spec.name}`, value, bytes);
+      weights.place(layer, spec, value);
+      await pause();
+      throwIfAborted(signal, 'making a model');
     }
     const complete = { ...block, layers, rows: vocabulary, vocabulary, tied: !untied, eosIds };
     return new MambaModel(

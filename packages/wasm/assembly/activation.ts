@@ -13,17 +13,22 @@ function coefficient(k: usize): v128 {
   return v128.load32_splat(q + (k << 2));
 }
 
-/** log(1 + e^x) as max(x, 0) + log1p(e^-|x|), which cannot overflow. */
+/** log(1 + e) for e in [0, 1]. */
 // @ts-ignore: decorator
 @inline
-export function softplus(x: v128): v128 {
-  const e = exp(f32x4.neg(f32x4.abs(x)));
+export function logOnePlus(e: v128): v128 {
   const e2 = f32x4.mul(e, e);
   const e4 = f32x4.mul(e2, e2);
   const low = madd(madd(coefficient(3), e, coefficient(2)), e2, madd(coefficient(1), e, coefficient(0)));
   const high = madd(madd(coefficient(7), e, coefficient(6)), e2, madd(coefficient(5), e, coefficient(4)));
-  const log1p = madd(madd(high, e4, low), e2, e);
-  return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1p);
+  return madd(madd(high, e4, low), e2, e);
+}
+
+/** log(1 + e^x) as max(x, 0) + log1p(e^-|x|), which cannot overflow. */
+// @ts-ignore: decorator
+@inline
+export function softplus(x: v128): v128 {
+  return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), logOnePlus(exp(f32x4.neg(f32x4.abs(x)))));
 }
 
 /** x / (1 + e^-x); the limit 0 at -infinity, where the quotient itself would be NaN. */

@@ -22,12 +22,21 @@ export interface ModelSetting {
   readonly tokens: number;
 }
 
+export interface DecodeSetting extends ModelSetting {
+  /** tokens to time after the first */
+  readonly steps: number;
+  /** texts that advance together */
+  readonly batch?: number | undefined;
+}
+
 /** What Hugging Face's test of its Mamba allows logits to differ by. */
 const logitsTolerance: Tolerance = { rtol: 1e-3, atol: 1e-3 };
 /** With int8 weights, where the reference has those of before: this share of the logits' root mean square. */
 const int8Share = 0.15;
 /** The reference computes a short prompt; longer ones only repeat it more slowly. */
 const checkedTokens = 4;
+/** Of a random model. */
+export const randomSeed = 0;
 /** The whole prompt is compared with itself cut in pieces of this length. */
 const otherChunk = 48;
 
@@ -38,7 +47,7 @@ export async function benchPrefill(
   budget: Budget,
   work: Work,
 ): Promise<void> {
-  await using model = await open(engine, setting, work.signal);
+  await using model = await openModel(engine, setting, work.signal);
   const prompt = promptOf(model, setting.tokens);
   const check = await checkModel(model, setting, prompt, work.signal);
   requireAgreement(check, 'prefill');
@@ -47,16 +56,12 @@ export async function benchPrefill(
     budget,
   );
   const rows = [{ what: engine.id, timing: timing!, work: { tokens: prompt.length } }];
-  await report({ bench: 'prefill', engine, setting: shown(model, setting), check, rows }, work);
+  await report({ bench: 'prefill', engine, setting: shownModel(model, setting), check, rows }, work);
 }
 
 /** Times every token of a greedy generation after the first, sampling included. */
-export async function benchDecode(
-  engine: Engine,
-  setting: ModelSetting & { readonly steps: number },
-  work: Work,
-): Promise<void> {
-  await using model = await open(engine, setting, work.signal);
+export async function benchDecode(engine: Engine, setting: DecodeSetting, work: Work): Promise<void> {
+  await using model = await openModel(engine, setting, work.signal);
   const weightBytes = engine.memory().liveBytes;
   const prompt = promptOf(model, setting.tokens);
   const check = await checkModel(model, setting, prompt, work.signal);
@@ -73,19 +78,32 @@ export async function benchDecode(
   const more = { 'memory / weights': (engine.memory().reservedBytes / weightBytes).toFixed(2) };
   const rows = [{ what: engine.id, timing: summarize(times), work: amount, more }];
   await report(
-    { bench: 'decode', engine, setting: { ...shown(model, setting), steps: setting.steps }, check, rows },
+    {
+      bench: 'decode',
+      engine,
+      setting: { ...shownModel(model, setting), steps: setting.steps },
+      check,
+      rows,
+    },
     work,
   );
 }
 
-async function open(engine: Engine, setting: ModelSetting, signal: AbortSignal): Promise<MambaModel> {
+export async function openModel(
+  engine: Engine,
+  setting: ModelSetting,
+  signal: AbortSignal,
+): Promise<MambaModel> {
   const { model, dModel, layers, vocabulary, weights } = setting;
   if (model !== undefined) return await loadModel(model, { engine, weights, signal });
   const stored = weights === 'stored' ? 'f32' : weights;
-  return await randomModel({ dModel, layers, vocabulary }, { seed: 0, engine, weights: stored, signal });
+  return await randomModel(
+    { dModel, layers, vocabulary },
+    { seed: randomSeed, engine, weights: stored, signal },
+  );
 }
 
-async function checkModel(
+export async function checkModel(
   model: MambaModel,
   setting: ModelSetting,
   prompt: readonly number[],
@@ -94,7 +112,7 @@ async function checkModel(
   const short = prompt.slice(0, checkedTokens);
   const int8 = setting.weights === 'i8';
   const expected = await onReference(async (reference) => {
-    await using same = await open(reference, int8 ? { ...setting, weights: 'stored' } : setting, signal);
+    await using same = await openModel(reference, int8 ? { ...setting, weights: 'stored' } : setting, signal);
     return await same.logits(short, { signal });
   });
   const allowed = int8 ? { rtol: 0, atol: int8Share * rootMeanSquare(expected) } : logitsTolerance;
@@ -111,12 +129,12 @@ function rootMeanSquare(values: Float32Array): number {
   return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
 }
 
-function promptOf(model: MambaModel, tokens: number): number[] {
+export function promptOf(model: MambaModel, tokens: number): number[] {
   const random = new Random(1);
   return Array.from({ length: tokens }, () => Math.floor(random.uniform() * model.config.vocabulary));
 }
 
-function shown(model: MambaModel, setting: ModelSetting): Record<string, unknown> {
+export function shownModel(model: MambaModel, setting: ModelSetting): Record<string, unknown> {
   const { dModel, layers, vocabulary } = model.config;
   const random = setting.model === undefined;
   const weights = random && setting.weights === 'stored' ? 'f32' : setting.weights;

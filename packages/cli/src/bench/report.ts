@@ -4,6 +4,7 @@ import { agrees } from '../compare.ts';
 import type { Comparison } from '../compare.ts';
 import { table } from '../table.ts';
 import type { Work } from '../work.ts';
+import type { Limits, Manner } from './against/peer.ts';
 import type { Timing } from './measure.ts';
 
 /** One timed thing of a benchmark. */
@@ -14,6 +15,12 @@ export interface Row {
   readonly work: Readonly<Record<string, number>>;
   /** Further columns. */
   readonly more?: Readonly<Record<string, string | number>>;
+  /** In a comparison with peers: how this side ran, ... */
+  readonly manner?: Manner;
+  /** ... its share of what the machine can do at most, ... */
+  readonly share?: number;
+  /** ... and how many times as fast ours is. */
+  readonly ratio?: number;
 }
 
 export interface Benchmark {
@@ -22,6 +29,10 @@ export interface Benchmark {
   readonly setting: Readonly<Record<string, unknown>>;
   /** What the result was compared with, and how close it was. */
   readonly check: Comparison & { readonly against: string };
+  /** Further comparisons, with peers. */
+  readonly checks?: readonly Benchmark['check'][];
+  /** What the machine can do, measured in the same run. */
+  readonly limits?: Limits | undefined;
   readonly rows: readonly Row[];
 }
 
@@ -38,39 +49,68 @@ export function requireAgreement(check: Benchmark['check'], bench: string): void
   );
 }
 
-export async function report({ bench, engine, setting, check, rows }: Benchmark, work: Work): Promise<void> {
-  const results = rows.map(({ what, timing, work: amount, more }) => ({
+export async function report(benchmark: Benchmark, work: Work): Promise<void> {
+  const { bench, engine, setting, check, checks = [], limits, rows } = benchmark;
+  const results = rows.map(({ what, timing, work: amount, more, manner, share, ratio }) => ({
     what,
     milliseconds: timing,
     perSecond: Object.fromEntries(
       Object.entries(amount).map(([unit, n]) => [unit, (n / timing.median) * 1000]),
     ),
     ...more,
+    ...manner,
+    ...(share !== undefined && { share }),
+    ...(ratio !== undefined && { ratio }),
   }));
-  const data = { bench, backend: engine.id, device: engine.device, setting, check, results };
-  const head = [
-    '',
-    'median',
-    'best',
-    'spread',
-    'runs',
-    ...Object.keys(rows[0]!.work).map((unit) => `${unit}/s`),
-    ...Object.keys(rows[0]!.more ?? {}),
-  ];
-  const body = results.map(({ what, milliseconds: { median, best, spread, runs }, perSecond }, i) => [
-    what,
-    `${significant(median)} ms`,
-    `${significant(best)} ms`,
-    `${(100 * spread).toFixed(0)} %`,
-    runs,
-    ...Object.values(perSecond).map(significant),
-    ...Object.values(rows[i]!.more ?? {}),
-  ]);
+  const data = { bench, backend: engine.id, device: engine.device, setting, check, checks, limits, results };
   const facts = Object.entries(setting).map(([name, value]) =>
     value === true ? name : `${name} ${String(value)}`,
   );
-  const checked = `largest error ${check.maxError.toExponential(1)} against ${check.against}`;
-  await work.result(data, [`${bench}: ${facts.join(', ')}`, checked, table([head, ...body])].join('\n'));
+  const checked = [check, ...checks].map(
+    ({ maxError, against }) => `largest error ${maxError.toExponential(1)} against ${against}`,
+  );
+  const machine = limits && [sayLimits(limits)];
+  const lines = [`${bench}: ${facts.join(', ')}`, ...checked, ...(machine ?? []), tableOf(rows)];
+  await work.result(data, lines.join('\n'));
+}
+
+type Column = readonly [head: string, cell: (row: Row) => string | number];
+
+function tableOf(rows: readonly Row[]): string {
+  const first = rows[0]!;
+  const some = (has: (row: Row) => unknown, ...columns: Column[]): readonly Column[] =>
+    rows.some((row) => has(row) !== undefined) ? columns : [];
+  const columns: readonly Column[] = [
+    ['', ({ what }) => what],
+    ['median', ({ timing }) => `${significant(timing.median)} ms`],
+    ['best', ({ timing }) => `${significant(timing.best)} ms`],
+    ['spread', ({ timing }) => `${(100 * timing.spread).toFixed(0)} %`],
+    ['runs', ({ timing }) => timing.runs],
+    ...Object.keys(first.work).map((unit): Column => [
+      `${unit}/s`,
+      ({ work, timing }) => significant((work[unit]! / timing.median) * 1000),
+    ]),
+    ...Object.keys(first.more ?? {}).map((name): Column => [name, ({ more }) => more?.[name] ?? '']),
+    ...some(
+      ({ share }) => share,
+      ['of limit', ({ share }) => (share === undefined ? '' : `${(100 * share).toFixed(0)} %`)],
+    ),
+    ...some(
+      ({ manner }) => manner,
+      ['SIMD', ({ manner }) => manner?.simd ?? ''],
+      ['threads', ({ manner }) => manner?.threads ?? ''],
+    ),
+    ...some(
+      ({ ratio }) => ratio,
+      ['ours is faster', ({ ratio }) => (ratio === undefined ? '' : `${significant(ratio)} times`)],
+    ),
+  ];
+  return table([columns.map(([head]) => head), ...rows.map((row) => columns.map(([, cell]) => cell(row)))]);
+}
+
+function sayLimits({ simd, threads, ...rates }: Limits): string {
+  const all = Object.entries(rates).map(([unit, rate]) => `${significant(rate)} ${unit}`);
+  return `this machine, ${threads} thread${threads === 1 ? '' : 's'}, ${simd}: at most ${all.join(', ')}`;
 }
 
 /** Three digits that mean something. */

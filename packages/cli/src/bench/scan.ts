@@ -14,8 +14,8 @@ export interface ScanSetting extends Omit<ScanShape, 'length'>, ScanOptions {
   /** one row of the report each */
   readonly lengths: readonly number[];
   readonly dtype: FloatDType;
-  /** also time the gradient */
-  readonly backward: boolean;
+  /** also time the gradient, alone and after the forward as autograd runs it */
+  readonly grad: boolean;
   /** also time {@link chunkedCumsum} and count what it gets wrong */
   readonly chunkedCumsum: boolean;
 }
@@ -40,11 +40,15 @@ export async function benchScan(
     if (check === undefined || done.check.used > check.used) check = done.check;
     rows.push(...done.rows);
   }
+  await report({ bench: 'scan', engine, setting: shownSetting(setting), check: check!, rows }, work);
+}
+
+/** The setting as it is reported. */
+export function shownSetting(setting: ScanSetting): Record<string, unknown> {
   const { batch, lengths, channels, states, dtype, softplus, bias, D, z, finalState } = setting;
   const on = { softplus, bias, skip: D, z, 'final state': finalState };
   const shown = Object.fromEntries(Object.entries(on).filter(([, given]) => given));
-  const sizes = { B: batch, L: lengths.join(','), D: channels, N: states, dtype };
-  await report({ bench: 'scan', engine, setting: { ...sizes, ...shown }, check: check!, rows }, work);
+  return { B: batch, L: lengths.join(','), D: channels, N: states, dtype, ...shown };
 }
 
 async function benchLength(
@@ -69,16 +73,18 @@ async function benchLength(
   ];
 
   const gradient = scanCotangents(inputs, shape, dtype);
-  using backward = setting.backward ? repeatable(engine, 'selectiveScanBackward', gradient) : undefined;
+  using backward = setting.grad ? repeatable(engine, 'selectiveScanBackward', gradient) : undefined;
   if (backward) {
     const checked = await checkOp(engine, 'selectiveScanBackward', gradient);
     requireAgreement(checked, 'gradient of scan');
     if (checked.used > check.used) check = checked;
-    timed.push({
-      what: `${engine.id} gradient, L ${length}`,
-      run: () => backward.run(),
-      more: { 'not finite': '' },
-    });
+    const more = { 'not finite': '' };
+    timed.push({ what: `${engine.id} gradient, L ${length}`, run: () => backward.run(), more });
+    const both = async (): Promise<void> => {
+      await forward.run();
+      await backward.run();
+    };
+    timed.push({ what: `${engine.id} forward and gradient, L ${length}`, run: both, more });
   }
   if (setting.chunkedCumsum) {
     const other = await chunkedCumsum(inputs);

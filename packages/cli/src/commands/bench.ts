@@ -1,13 +1,17 @@
 import { floatDTypes } from '@ss/core';
 import type { OpName } from '@ss/core';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import type { ModelAgainst } from '../bench/against/compare-models.ts';
+import { peerWeights } from '../bench/against/peer.ts';
+import type { PeerName } from '../bench/against/peer.ts';
 import type { ConvSetting } from '../bench/conv.ts';
 import type { LinearSetting } from '../bench/linear.ts';
-import type { ModelSetting } from '../bench/model.ts';
+import type { DecodeSetting, ModelSetting } from '../bench/model.ts';
 import type { ScanSetting } from '../bench/scan.ts';
 import { chooseEngine } from '../choose-engine.ts';
 import {
   among,
+  amongSeveral,
   backendOptions,
   count,
   counts,
@@ -25,6 +29,8 @@ interface TimingOptions extends BackendOptions {
 }
 
 const float = among(...floatDTypes);
+/** Rounds of a comparison of whole generations. */
+const generationRounds = 5;
 
 /** `ss bench`: checks a result against the reference, then times it. */
 export function benchCommand(work: Work): Command {
@@ -34,7 +40,11 @@ export function benchCommand(work: Work): Command {
   for (const make of [scan, conv, linear, prefill, decode]) bench.addCommand(make(work));
   return bench.addHelpText(
     'after',
-    examples('ss bench scan', 'ss bench linear --rows 1 --weights bf16', 'ss bench decode --threads 1'),
+    examples(
+      'ss bench scan',
+      'ss bench linear --rows 1 --weights bf16',
+      'ss bench decode --threads 1 --against llama.cpp',
+    ),
   );
 }
 
@@ -51,7 +61,8 @@ function scan(work: Work): Command {
   switchedOn(command, 'final-state', 'do not ask for the final state');
   return command
     .option('--z', 'with a gate')
-    .option('--backward', 'also the gradient of every input')
+    .option('--grad', 'also the gradient of every input, alone and after the forward as autograd runs it')
+    .addOption(againstOption('torch'))
     .option(
       '--also <other>',
       'chunked-cumsum: the same as chunked cumulative sums in f32',
@@ -61,21 +72,18 @@ function scan(work: Work): Command {
       'after',
       examples('ss bench scan --dtype bf16 --z', 'ss bench scan -L 1,65,512,2048 --also chunked-cumsum'),
     )
-    .action(async (options: ScanSetting & TimingOptions & { readonly also?: string }) => {
-      const { benchScan } = await import('../bench/scan.ts');
-      const ops: OpName[] = options.backward ? ['selectiveScan', 'selectiveScanBackward'] : ['selectiveScan'];
+    .action(async (options: ScanSetting & TimingOptions & Against & { readonly also?: string }) => {
+      const ops: OpName[] = options.grad ? ['selectiveScan', 'selectiveScanBackward'] : ['selectiveScan'];
       await using engine = await chooseEngine(options, work, { ops });
-      await benchScan(
-        engine,
-        {
-          ...options,
-          z: options.z === true,
-          backward: options.backward === true,
-          chunkedCumsum: options.also !== undefined,
-        },
-        budget(options, work),
-        work,
-      );
+      const setting = {
+        ...options,
+        z: options.z === true,
+        grad: options.grad === true,
+        chunkedCumsum: options.also !== undefined,
+      };
+      const { benchScan } = await import('../bench/scan.ts');
+      const { benchScanAgainst } = await import('../bench/against/bench-scan.ts');
+      await (options.against ? benchScanAgainst : benchScan)(engine, setting, budget(options, work), work);
     });
 }
 
@@ -111,10 +119,13 @@ function prefill(work: Work): Command {
   return modelled(
     timed('prefill', 'the evaluation of a prompt, by default with random weights of the 130m shape'),
     512,
-  ).action(async (options: ModelSetting & TimingOptions) => {
+  ).action(async (options: ModelSetting & TimingOptions & Partial<ModelAgainst>) => {
+    const { against } = options;
     const { benchPrefill } = await import('../bench/model.ts');
+    const { benchPrefillAgainst } = await import('../bench/against/bench-model.ts');
     await using engine = await chooseEngine(options, work);
-    await benchPrefill(engine, options, budget(options, work), work);
+    if (against) await benchPrefillAgainst(engine, { ...options, against }, budget(options, work), work);
+    else await benchPrefill(engine, options, budget(options, work), work);
   });
 }
 
@@ -124,11 +135,27 @@ function decode(work: Work): Command {
     16,
   )
     .option('--steps <n>', 'tokens to time', count, 32)
-    .action(async (options: ModelSetting & BackendOptions & { readonly steps: number }) => {
-      const { benchDecode } = await import('../bench/model.ts');
-      await using engine = await chooseEngine(options, work);
-      await benchDecode(engine, options, work);
-    });
+    .option('--batch <n>', 'also so many texts that advance together', count)
+    .option('--rounds <n>', 'with --against or --batch: generate so often', count, generationRounds)
+    .action(
+      async (
+        options: DecodeSetting & BackendOptions & Partial<ModelAgainst> & { readonly rounds: number },
+      ) => {
+        const { against, batch, rounds } = options;
+        const often = { seconds: 0, rounds, signal: work.signal };
+        await using engine = await chooseEngine(options, work);
+        if (against) {
+          const { benchDecodeAgainst } = await import('../bench/against/bench-model.ts');
+          await benchDecodeAgainst(engine, { ...options, against }, often, work);
+        } else if (batch === undefined) {
+          const { benchDecode } = await import('../bench/model.ts');
+          await benchDecode(engine, options, work);
+        } else {
+          const { benchBatch } = await import('../bench/batch.ts');
+          await benchBatch(engine, { ...options, batch }, often, work);
+        }
+      },
+    );
 }
 
 function modelled(command: Command, tokens: number): Command {
@@ -138,7 +165,24 @@ function modelled(command: Command, tokens: number): Command {
     .option('--layers <n>', 'its layers', count, 24)
     .option('--vocabulary <n>', 'its tokens', count, 50_280)
     .option('--tokens <n>', 'length of the prompt', count, tokens)
-    .addOption(weightsOption());
+    .addOption(weightsOption())
+    .addOption(againstOption('llama.cpp', 'wllama'))
+    .addOption(
+      new Option('--peer-weights <format>', 'how the peers store theirs (default: as ours)').choices(
+        peerWeights,
+      ),
+    );
+}
+
+interface Against {
+  readonly against?: readonly PeerName[];
+}
+
+function againstOption<const T extends PeerName>(...names: readonly T[]): Option {
+  return new Option(
+    '--against <peer,...>',
+    `run ${names.join(', ')} in turn, after the results agreed (in a clone of the repository)`,
+  ).argParser(amongSeveral(...names));
 }
 
 function common(name: string, description: string): Command {

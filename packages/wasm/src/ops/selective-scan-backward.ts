@@ -1,18 +1,22 @@
 import type { OpCall } from '@ss/core';
-import { scanBackwardArgs } from '../kernels/layout.generated.ts';
+import { SCAN_BACKWARD_BLOCK, SCAN_BACKWARD_TILE, scanBackwardArgs } from '../kernels/layout.generated.ts';
 import { code, fields, grouped, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
 import { zeroed } from './bytes.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
-import { mostSlices, partBytes, sumParts } from './parts.ts';
+import { partBytes, sumParts } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
 import type { AllowedDTypes } from './refusal.ts';
 import { sequenceArguments, sequenceCount, sequenceFields } from './sequences.ts';
 
-/** Channels that the kernel works on together, and its tile of time steps; `assembly/scan-backward.ts`. */
-const block = 8;
-const tileSteps = 64;
+/**
+ * A head is cut into so many slices, and into more where one would have more channels than this: the longer its rows, the
+ * fewer pages are walked, and what it keeps of a tile has to fit a second-level cache. Constants, so that the bits do
+ * not depend on the number of threads.
+ */
+const fewestSlices = 4;
+const mostChannels = 384;
 
 /** Gradients have their input's dtype, and f64 would promise more than sums in f32 can hold. */
 const dtypes: AllowedDTypes = {
@@ -146,15 +150,19 @@ function extent(call: OpCall): {
   const { B, L, D, N, G } = call.sizes as unknown as Sizes;
   const S = sequenceCount(call);
   const P = D / G;
-  const slice = roundUp(Math.ceil(P / mostSlices), block);
+  const slice = Math.min(mostChannels, roundUp(Math.ceil(P / fewestSlices), SCAN_BACKWARD_BLOCK));
   const slices = Math.ceil(P / slice);
-  const perSlice = slice * N;
+  const states = roundUp(N, 2);
+  const blocks = slice / SCAN_BACKWARD_BLOCK;
+  // As `openSlice` in `assembly/scan-backward-slice.ts` lays it out.
   const floats =
-    perSlice * (7 + Math.ceil(L / tileSteps)) +
-    4 * slice +
-    tileSteps * N * 10 +
-    13 * tileSteps * block +
-    block;
+    slice * states * (7 + Math.ceil(L / SCAN_BACKWARD_TILE)) +
+    9 * slice +
+    2 * states +
+    10 * states * SCAN_BACKWARD_TILE +
+    16 * (2 * SCAN_BACKWARD_TILE + 1) +
+    (3 + 6 * blocks) * SCAN_BACKWARD_TILE * SCAN_BACKWARD_BLOCK +
+    16 * blocks;
   const parts = new Map<string, Omit<Parts, 'address'>>([['dA', { groups: 1, count: S, rows: D, width: N }]]);
   for (const name of ['B', 'C']) {
     const { shape } = call.inputs[name]!;
