@@ -70,6 +70,21 @@ HWY_INLINE void StoreBlocks(const float* from, int64_t rows, int64_t count, char
   }
 }
 
+/** What a walk fetches into the second cache for later: a line of each at every step. */
+struct Ahead {
+  static constexpr int kStreams = 4;
+  const char* at[kStreams];
+  int64_t step[kStreams];
+
+  HWY_INLINE void Fetch() {
+    HWY_UNROLL(4)
+    for (int i = 0; i < kStreams; i++) {
+      __builtin_prefetch(at[i], 0, 2);
+      at[i] += step[i];
+    }
+  }
+};
+
 HWY_INLINE void Clear(float* to, int64_t floats) { std::memset(to, 0, static_cast<size_t>(floats) * sizeof(float)); }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

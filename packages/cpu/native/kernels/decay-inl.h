@@ -188,6 +188,28 @@ HWY_INLINE StepAndSlope StepAndSlopeOf(const DecayConstants& k, VF x) {
   return {StepFrom(x, e), slope};
 }
 
+#if HWY_TARGET <= HWY_AVX3
+
+/**
+ * 1 / (1 + e^-x) by an estimate of the reciprocal and a step of Newton's (relative error 2^-27): a division takes as
+ * long as all the rest. Where x is limited the value is 1, or below 2e-38.
+ */
+HWY_INLINE VF SigmoidOf(const DecayConstants& k, VF x) {
+  const F32 d;
+  // Of two operands the minimum and the maximum are the second one if either is NaN.
+  const VF limited = hn::Min(hn::Set(d, 1000.0f), hn::Max(hn::Set(d, -87.0f), x));
+  const VF below = hn::Add(hn::Set(d, 1.0f), Decay<false>(k, limited, hn::Set(d, -kLog2OfE)));
+  const VF estimate{_mm512_maskz_rcp14_ps(0xffff, below.raw)};
+  return hn::Mul(estimate, hn::NegMulAdd(below, estimate, hn::Set(d, 2.0f)));
+}
+
+/** x / (1 + e^-x); 0 at -infinity, where the product itself would be infinite. */
+HWY_INLINE VF SiluOf(const DecayConstants& k, VF x) {
+  return hn::Mul(hn::Max(hn::Set(F32(), -1000.0f), x), SigmoidOf(k, x));
+}
+
+#else
+
 /** 1 / (1 + e^-x) */
 HWY_INLINE VF SigmoidOf(const DecayConstants& k, VF x) {
   const F32 d;
@@ -201,6 +223,8 @@ HWY_INLINE VF SiluOf(const DecayConstants& k, VF x) {
   const VF below = hn::Add(hn::Set(d, 1.0f), Decay<true>(k, x, hn::Set(d, -kLog2OfE)));
   return hn::Div(hn::Max(x, hn::Set(d, -FLT_MAX)), below);
 }
+
+#endif
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)
 }  // namespace HWY_NAMESPACE

@@ -184,9 +184,11 @@ HWY_INLINE Fetches FetchesOf(const ScanBackwardTask& task, const Slice& s, int64
   FetchRows(scan, s, f.forward, 0, scan.u, next);
   FetchRows(scan, s, f.forward, 1, scan.delta, next);
   FetchRows(scan, s, f.forward, 2, task.dy, next);
+  FetchRows(scan, s, f.forward, 3, scan.z, next);
   FetchRows(scan, s, f.back, 0, task.du, t);
   FetchRows(scan, s, f.back, 1, task.ddelta, t);
-  FetchRows(scan, s, f.back, 2, scan.z, next);
+  FetchRows(scan, s, f.back, 2, task.dz, t);
+  FetchRows(scan, s, f.back, 3, {}, t);
   return f;
 }
 
@@ -215,7 +217,7 @@ HWY_INLINE Stretch StretchOf(const Slice& s, int64_t N, int64_t v, int64_t n, in
   r.lanes_step = N * lanes;
   r.forward = fetches.forward;
   r.back = fetches.back;
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < Ahead::kStreams; i++) {
     r.forward.at[i] += v * fetches.vector_bytes;
     r.back.at[i] += v * fetches.vector_bytes;
   }

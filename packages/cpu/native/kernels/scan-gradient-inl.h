@@ -26,20 +26,6 @@ inline constexpr int kGradientStates = 4;
  */
 enum Row : int64_t { kDt, kU, kDtu, kDs, kSlope, kGate, kY, kQ, kR, kRows };
 
-/** What a walk fetches into the second cache for later: a line of each at every step. */
-struct Ahead {
-  const char* at[3];
-  int64_t step[3];
-
-  HWY_INLINE void Fetch() {
-    HWY_UNROLL(3)
-    for (int i = 0; i < 3; i++) {
-      __builtin_prefetch(at[i], 0, 2);
-      at[i] += step[i];
-    }
-  }
-};
-
 /** K states of one vector over a tile; B and C are rows of scalars, or blocks [n][lane] whose step is 0. */
 struct Stretch {
   /** [t][kRows][lane] */

@@ -9,7 +9,6 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.
 #include "decay-inl.h"
-#include "hwy/cache_control.h"
 #include "blocks-inl.h"
 
 /*
@@ -37,16 +36,6 @@ inline constexpr int kMostStates = 4;
 
 /** Rows of a tile for one vector: dt, dt u and y side by side. */
 inline constexpr int64_t kDt = 0, kDtu = 1, kY = 2, kRows = 3;
-
-/** What the walk fetches for later, a cache line of each at every step. */
-struct Ahead {
-  const char* first;
-  int64_t first_step;
-  const char* second;
-  int64_t second_step;
-  const char* third;
-  int64_t third_step;
-};
 
 /** One unit of work: a span of channels of one head of one sequence, and where its scratch is. */
 struct Span {
@@ -77,12 +66,7 @@ HWY_NOINLINE void Walk(const float* HWY_RESTRICT A, float* HWY_RESTRICT state, f
     const VF dt = hn::Load(d, tile + kDt * lanes);
     const VF dtu = hn::Load(d, tile + kDtu * lanes);
     VF y = hn::Load(d, tile + kY * lanes);
-    hwy::Prefetch(ahead.first);
-    hwy::Prefetch(ahead.second);
-    hwy::Prefetch(ahead.third);
-    ahead.first += ahead.first_step;
-    ahead.second += ahead.second_step;
-    ahead.third += ahead.third_step;
+    ahead.Fetch();
     HWY_UNROLL(16)
     for (int n = 0; n < K; n++) {
       const VF b = kBVaries ? hn::Set(d, B[n]) : hn::Load(d, B + n * lanes);
@@ -190,8 +174,8 @@ HWY_INLINE void WalkTile(const ScanTask& task, const Span& s, int64_t steps, con
   const int64_t lanes = LaneCount(), N = task.N;
   for (int64_t v = 0; v < s.vectors; v++) {
     const int64_t bytes = v * lanes * static_cast<int64_t>(BytesOf(task.u.dtype));
-    const Ahead here = {ahead.first + bytes,  ahead.first_step, ahead.second + bytes,
-                        ahead.second_step, ahead.third + bytes,  ahead.third_step};
+    Ahead here = ahead;
+    for (const char*& at : here.at) at += bytes;
     const float* own_B = task.B_varies ? B.data : s.B + v * N * lanes;
     const float* own_C = task.C_varies ? C.data : s.C + v * N * lanes;
     if (task.B_varies && task.C_varies) {
@@ -229,11 +213,11 @@ void ScanSteps(const ScanTask& task, const Span& s) {
     if (task.B_varies) rows_B = ProjectionRows(task.B, B + s.sign * task.B.steps[1] * t, s.sign, N, steps, s.rows_B);
     if (task.C_varies) rows_C = ProjectionRows(task.C, C + s.sign * task.C.steps[1] * t, s.sign, N, steps, s.rows_C);
     // Rows that the next tile reads, and those that this one gates with or writes to.
-    const bool more = t + kScanTile < length;
     const char* tile = reinterpret_cast<const char*>(s.tile);
-    WalkTile(task, s, steps, rows_B, rows_C,
-             {more ? u : tile, more ? u_step : 0, more ? delta : tile, more ? delta_step : 0, task.z ? z : y,
-              task.z ? z_step : y_step});
+    const bool more = t + kScanTile < length;
+    const Ahead ahead = {{more ? u : tile, more ? delta : tile, task.z ? z : tile, y},
+                         {more ? u_step : 0, more ? delta_step : 0, z_step, y_step}};
+    WalkTile(task, s, steps, rows_B, rows_C, ahead);
     for (int64_t i = 0; i < steps; i++, y += y_step, z += z_step) FinishRow(task, s, k, z, y, i);
   }
 }
