@@ -11,8 +11,11 @@
 #define SS_COPY_
 namespace ss {
 
-/** Elements along each side of the tiles that a copy between transposed layouts goes by. */
-inline constexpr int64_t kTile = 64;
+/**
+ * Elements along y's and x's dense axis of the tiles that a copy between transposed layouts goes by: of f32 half an L1
+ * cache, and as long along y as that allows, since writing costs more for each page begun.
+ */
+inline constexpr int64_t kTileRows = 128, kTileColumns = 64;
 
 /** A tile: `rows` lines along which y is dense, `columns` along which x is; steps in bytes. */
 struct Tile {
@@ -38,8 +41,8 @@ void CopyRow(const char* from, int64_t from_step, DType from_dtype, size_t count
 /** Each line of memory is touched once on either side; elements change places in the L1 cache. */
 void CopyTile(const Tile& tile, DType x_dtype, DType y_dtype) {
   const size_t bytes = BytesOf(x_dtype);
-  HWY_ALIGN char staged[kTile * kTile * sizeof(uint64_t)];
-  const int64_t step = static_cast<int64_t>(bytes), line = kTile * step;
+  HWY_ALIGN char staged[kTileRows * kTileColumns * sizeof(uint64_t)];
+  const int64_t step = static_cast<int64_t>(bytes), line = kTileColumns * step;
   const size_t rows = static_cast<size_t>(tile.rows), columns = static_cast<size_t>(tile.columns);
   for (int64_t r = 0; r < tile.rows; r++)
     MoveRow(tile.x + r * tile.x_row, tile.x_column, columns, staged + r * line, step, bytes);
@@ -98,20 +101,20 @@ Phase CopyApart(const Arg& x, const Arg& y) {
   }
   axes.Swap(closest, last - 1);
   const int row = last, column = last - 1;
-  const int64_t down = (axes.extents[row] + kTile - 1) / kTile;
-  const int64_t across = (axes.extents[column] + kTile - 1) / kTile;
+  const int64_t down = (axes.extents[row] + kTileRows - 1) / kTileRows;
+  const int64_t across = (axes.extents[column] + kTileColumns - 1) / kTileColumns;
   int64_t planes = 1;
   for (int axis = 0; axis < column; axis++) planes *= axes.extents[axis];
   return {planes * across * down, elements, [=](const Scratch&, int64_t unit) {
-            const int64_t r = unit % down * kTile, c = unit / down % across * kTile;
+            const int64_t r = unit % down * kTileRows, c = unit / down % across * kTileColumns;
             Tile tile = {x_data + r * axes.steps[0][row] + c * axes.steps[0][column],
                          axes.steps[0][row],
                          axes.steps[0][column],
                          y_data + r * axes.steps[1][row] + c * axes.steps[1][column],
                          axes.steps[1][row],
                          axes.steps[1][column],
-                         std::min(kTile, axes.extents[row] - r),
-                         std::min(kTile, axes.extents[column] - c)};
+                         std::min(kTileRows, axes.extents[row] - r),
+                         std::min(kTileColumns, axes.extents[column] - c)};
             int64_t plane = unit / down / across;
             for (int axis = column - 1; axis >= 0; axis--) {
               const int64_t index = plane % axes.extents[axis];

@@ -96,7 +96,7 @@ struct LogSumExp {
     sum += Exponentials(x, count, most == kNone ? 0 : most, exponentials);
   }
 
-  /** NaN when a logit was NaN or infinity, or all were -infinity less their own. */
+  /** NaN when a logit was NaN or infinity; -infinity when all were. */
   double Value() const { return static_cast<double>(most) + std::log(sum); }
 };
 
