@@ -96,7 +96,7 @@ struct LogSumExp {
     sum += Exponentials(x, count, most == kNone ? 0 : most, exponentials);
   }
 
-  /** NaN when a logit was NaN or infinity; -infinity when all were. */
+  /** NaN where a logit was NaN or infinity, -infinity where all were -infinity. */
   double Value() const { return static_cast<double>(most) + std::log(sum); }
 };
 
