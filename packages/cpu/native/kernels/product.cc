@@ -168,13 +168,14 @@ struct Tiles {
     height = rows / count;
     taller = rows % count;
   }
+  int64_t Height(int64_t tile) const { return height + (tile < taller); }
 };
 
 /** Weights as they are stored, straight into registers, for all rows at once or nearly so. */
 void StreamPanels(const Part& part) {
   const Product& product = part.product;
   const Tiles tiles(part.rows, kMostRows);
-  const int64_t group = PanelsAt(static_cast<int>(tiles.height + (tiles.taller > 0)));
+  const int64_t group = PanelsAt(static_cast<int>(tiles.Height(0)));
   // Each of the streams runs through its share of the panels without a break: what prefetching likes best.
   const int64_t panels = part.end - part.first;
   const int64_t share = (panels + group - 1) / group;
@@ -187,13 +188,14 @@ void StreamPanels(const Part& part) {
   for (int64_t i = 0; i < share; i++) {
     const int64_t streams = (panels - i + share - 1) / share;
     a.weights = product.packed + (part.first + i) * (a.panel_step / share);
+    a.sums_step = streams * kPanel;
     for (int64_t tile = 0, r = 0, height = 0; tile < tiles.count; tile++, r += height) {
-      height = tiles.height + (tile < tiles.taller);
+      height = tiles.Height(tile);
       a.x = part.x + r * part.x_step;
       TileOfFormat(product.format, static_cast<int>(height), static_cast<int>(streams))(a);
       for (int64_t j = 0; j < streams; j++) {
         const int64_t m = (part.first + i + j * share) * kPanel;
-        Finish(part, {a.sums + j * kPanel, streams * kPanel, part.row + r, height, m, kPanel});
+        Finish(part, {a.sums + j * kPanel, a.sums_step, part.row + r, height, m, kPanel});
       }
     }
   }
@@ -204,8 +206,11 @@ void PassRows(const Part& part, const ProductCut& cut) {
   const Product& product = part.product;
   const Own& own = part.own;
   const Tiles tiles(part.rows, kTileRows);
-  const int64_t across = PanelsAt(static_cast<int>(tiles.height + (tiles.taller > 0)));
+  const int64_t across = PanelsAt(static_cast<int>(tiles.Height(0)));
   const bool in_place = product.format == Format::f32;
+  // What is nothing but the sums is added up where it belongs.
+  const bool bare = product.y.Plain() && !product.bias && !product.residual && product.format != Format::i8;
+  const int64_t y_step = product.y.rows.step() / static_cast<int64_t>(sizeof(float));
   for (int64_t panel = part.first; panel < part.end; panel += kTilePanels) {
     const int64_t panels = std::min<int64_t>(kTilePanels, part.end - panel);
     for (int64_t k = 0; k < product.K; k += cut.depth) {
@@ -226,14 +231,22 @@ void PassRows(const Part& part, const ProductCut& cut) {
         a.panel_step = panel_step * static_cast<int64_t>(sizeof(float));
         a.count = count;
         a.first = k == 0;
-        for (int64_t tile = 0, r = 0, height = 0; tile < tiles.count; tile++, r += height) {
-          height = tiles.height + (tile < tiles.taller);
+        const int64_t m = (panel + p) * kPanel;
+        const bool home = bare && m + wide * kPanel <= product.M;
+        a.sums_step = home ? y_step : wide * kPanel;
+        const TileFunction taller = TileOf<Format::f32>(static_cast<int>(tiles.Height(0)), static_cast<int>(wide));
+        const TileFunction other = TileOf<Format::f32>(static_cast<int>(tiles.height), static_cast<int>(wide));
+        for (int64_t tile = 0, r = 0; tile < tiles.count; r += tiles.Height(tile++)) {
           a.x = part.x + r * part.x_step + k;
-          // Sums that have to wait for the next block of k are kept for every row.
-          a.sums = own.sums + (count == product.K ? 0 : (p * part.rows + r * wide) * kPanel);
-          TileOf<Format::f32>(static_cast<int>(height), static_cast<int>(wide))(a);
-          if (k + count == product.K)
-            Finish(part, {a.sums, wide * kPanel, part.row + r, height, (panel + p) * kPanel, wide * kPanel});
+          if (home) {
+            a.sums = reinterpret_cast<float*>(product.y.At(part.row + r, m));
+          } else {
+            // Sums that have to wait for the next block of k are kept for every row.
+            a.sums = own.sums + (count == product.K ? 0 : (p * part.rows + r * wide) * kPanel);
+          }
+          (tile < tiles.taller ? taller : other)(a);
+          if (!home && k + count == product.K)
+            Finish(part, {a.sums, a.sums_step, part.row + r, tiles.Height(tile), m, wide * kPanel});
         }
       }
     }
@@ -296,6 +309,8 @@ namespace {
 
 /** Multiples of every instruction set's tile. */
 constexpr int64_t kRowUnit = 6;
+/** Rows up to which every instruction set streams narrow weights. */
+constexpr int64_t kAlwaysStreamed = 9;
 /** Rows up to which units are cut for streams of weights. */
 constexpr int64_t kFewRows = 3 * kMostRowsOfTile;
 /** Floats of x that are at hand while the weights of 64 outputs pass by. */
@@ -322,7 +337,7 @@ ProductCut::ProductCut(const Product& product) {
   row_blocks = Ceil(R, row_block);
   depth = Ceil(product.K, Ceil(product.K, kDepth));
   kept_rows = depth == product.K ? kMostRowsOfTile : row_block;
-  wide = product.format != Format::f32;
+  wide = product.format == Format::strided || (product.format != Format::f32 && R > kAlwaysStreamed);
 }
 
 size_t ProductCut::SharedScratch(const Product& product) const {

@@ -68,8 +68,9 @@ struct TileArgs {
   /** bytes from panel to panel */
   int64_t panel_step;
   int64_t count;
-  /** (rows, panels, 16), kept from a block of k to the next */
+  /** (rows, panels, 16), kept from a block of k to the next; floats from row to row */
   float* sums;
+  int64_t sums_step;
   /** begin with zeros instead of `sums` */
   bool first;
 };
@@ -90,16 +91,17 @@ void MultiplyTile(const TileArgs& a) {
   for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 16
     for (int v = 0; v < kAcross; v++)
-      sums[r][v] = a.first ? hn::Zero(d) : hn::LoadU(d, a.sums + r * PANELS * kPanel + v * kLanes);
+      sums[r][v] = a.first ? hn::Zero(d) : hn::LoadU(d, a.sums + r * a.sums_step + v * kLanes);
 
   const float* x = a.x;
   const char* weights = a.weights;
   float* const to = a.sums;
-  const int64_t x_step = a.x_step, panel_step = a.panel_step;
+  const int64_t x_step = a.x_step, panel_step = a.panel_step, to_step = a.sums_step;
   for (int64_t k = 0; k < a.count; k++, x++, weights += kPanel * kStep) {
 #pragma GCC unroll 4
     for (int p = 0; p < PANELS; p++) hwy::Prefetch(weights + p * panel_step + kAhead);
-    if constexpr (kVectors <= 2) {
+    // Whichever is less stays in registers: a step of weights, or the rows' elements of x.
+    if constexpr (kAcross <= ROWS) {
       V w[kAcross];
 #pragma GCC unroll 16
       for (int v = 0; v < kAcross; v++)
@@ -111,7 +113,6 @@ void MultiplyTile(const TileArgs& a) {
         for (int v = 0; v < kAcross; v++) sums[r][v] = hn::MulAdd(value, w[v], sums[r][v]);
       }
     } else {
-      // Few registers: the rows' elements stay in them, the weights come one vector at a time.
       V values[ROWS];
 #pragma GCC unroll 12
       for (int r = 0; r < ROWS; r++) values[r] = hn::Set(d, x[r * x_step]);
@@ -127,7 +128,7 @@ void MultiplyTile(const TileArgs& a) {
 #pragma GCC unroll 12
   for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 16
-    for (int v = 0; v < kAcross; v++) hn::StoreU(sums[r][v], d, to + r * PANELS * kPanel + v * kLanes);
+    for (int v = 0; v < kAcross; v++) hn::StoreU(sums[r][v], d, to + r * to_step + v * kLanes);
 }
 
 using TileFunction = void (*)(const TileArgs&);
