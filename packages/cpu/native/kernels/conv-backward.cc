@@ -6,8 +6,8 @@
 #define HWY_TARGET_INCLUDE "kernels/conv-backward.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.
+#include "activation-inl.h"
 #include "blocks-inl.h"
-#include "decay-inl.h"
 
 /*
  * With the padded input p = [initial state, x] in the order of the walk, s_t = bias + sum_k w_k p_{t+k} and

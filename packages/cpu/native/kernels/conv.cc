@@ -6,8 +6,8 @@
 #define HWY_TARGET_INCLUDE "kernels/conv.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.
+#include "activation-inl.h"
 #include "blocks-inl.h"
-#include "decay-inl.h"
 
 /*
  * y[t] = act(bias + sum_k weight[:, k] x[t - W + 1 + k]), lanes on channels.

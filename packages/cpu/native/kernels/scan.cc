@@ -8,8 +8,9 @@
 #define HWY_TARGET_INCLUDE "kernels/scan.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.
-#include "decay-inl.h"
+#include "activation-inl.h"
 #include "blocks-inl.h"
+#include "scan-walk-inl.h"
 
 /*
  * h = exp(dt A) h + dt u B;  y = sum_n C h + D u;  y *= silu(z)
@@ -27,76 +28,6 @@ HWY_BEFORE_NAMESPACE();
 namespace ss {
 namespace HWY_NAMESPACE {
 
-/** States that a walk keeps in registers: with A from memory, 32 registers hold 16, and 16 hold 4. */
-#if HWY_TARGET <= HWY_AVX3
-inline constexpr int kMostStates = 16;
-#else
-inline constexpr int kMostStates = 4;
-#endif
-
-/** Rows of a tile for one vector: dt, dt u and y side by side. */
-inline constexpr int64_t kDt = 0, kDtu = 1, kY = 2, kRows = 3;
-
-/** One unit of work: a span of channels of one head of one sequence, and where its scratch is. */
-struct Span {
-  Sequence sequence;
-  int64_t head, channel, count, vectors;
-  /** Bytes from a step to the next one of the walk have this sign, and the walk starts at step `origin`. */
-  int64_t sign, origin;
-  float *A, *h, *B, *C;
-  /** [vector][t][kRows][lane] */
-  float* tile;
-  /** [t][n] of varying projections that are not dense f32 */
-  float *rows_B, *rows_C;
-  /** [channel] */
-  float *skip, *bias, *reach, *reach_A, *row, *other;
-};
-
-/** K states of one vector of channels over a tile. B and C are rows of scalars, or blocks [n][lane] that do not move. */
-template <int K, bool kFar, bool kBVaries, bool kCVaries>
-HWY_NOINLINE void Walk(const float* HWY_RESTRICT A, float* HWY_RESTRICT state, float* HWY_RESTRICT tile, int64_t steps,
-                       const float* B, int64_t B_step, const float* C, int64_t C_step, Ahead ahead) {
-  const F32 d;
-  const int64_t lanes = LaneCount();
-  const DecayConstants k = MakeDecayConstants();
-  VF h[K];
-  HWY_UNROLL(16)
-  for (int n = 0; n < K; n++) h[n] = hn::Load(d, state + n * lanes);
-  for (const float* end = tile + steps * kRows * lanes; tile < end; tile += kRows * lanes) {
-    const VF dt = hn::Load(d, tile + kDt * lanes);
-    const VF dtu = hn::Load(d, tile + kDtu * lanes);
-    VF y = hn::Load(d, tile + kY * lanes);
-    ahead.Fetch();
-    HWY_UNROLL(16)
-    for (int n = 0; n < K; n++) {
-      const VF b = kBVaries ? hn::Set(d, B[n]) : hn::Load(d, B + n * lanes);
-      const VF c = kCVaries ? hn::Set(d, C[n]) : hn::Load(d, C + n * lanes);
-      const VF a = Decay<kFar>(k, dt, hn::Load(d, A + n * lanes));
-      h[n] = hn::MulAdd(a, h[n], hn::Mul(dtu, b));
-      y = hn::MulAdd(h[n], c, y);
-    }
-    hn::Store(y, d, tile + kY * lanes);
-    B += B_step;
-    C += C_step;
-  }
-  HWY_UNROLL(16)
-  for (int n = 0; n < K; n++) hn::Store(h[n], d, state + n * lanes);
-}
-
-/** All N states of a vector over a tile, as many at once as there are registers for. */
-template <int K, bool kFar, bool kBVaries, bool kCVaries>
-HWY_INLINE void WalkStates(const Span& s, int64_t v, int64_t N, int64_t steps, const float* B, int64_t B_step, const float* C,
-                           int64_t C_step, const Ahead& ahead, int64_t n = 0) {
-  const int64_t lanes = LaneCount();
-  for (; n + K <= N; n += K) {
-    const int64_t at = (v * N + n) * lanes;
-    Walk<K, kFar, kBVaries, kCVaries>(s.A + at, s.h + at, s.tile + v * kScanTile * kRows * lanes, steps,
-                                      B + (kBVaries ? n : n * lanes), B_step, C + (kCVaries ? n : n * lanes), C_step, ahead);
-  }
-  if constexpr (K > 1)
-    if (n < N) WalkStates<K / 2, kFar, kBVaries, kCVaries>(s, v, N, steps, B, B_step, C, C_step, ahead, n);
-}
-
 /** One row of channels: dt, dt u and D u into the tile. */
 HWY_INLINE void PrepareRow(const ScanTask& task, const Span& s, const DecayConstants& k, const char* u, const char* delta,
                            int64_t i) {
@@ -104,15 +35,15 @@ HWY_INLINE void PrepareRow(const ScanTask& task, const Span& s, const DecayConst
   const int64_t lanes = LaneCount();
   const float* us = Widened(u, task.u.steps[3], task.u.dtype, s.count, s.row);
   const float* deltas = Widened(delta, task.delta.steps[3], task.delta.dtype, s.count, s.other);
-  float* to = s.tile + i * kRows * lanes;
-  for (int64_t v = 0; v < s.vectors; v++, to += kScanTile * kRows * lanes) {
+  float* to = s.tile + i * kTileRows * lanes;
+  for (int64_t v = 0; v < s.vectors; v++, to += kScanTile * kTileRows * lanes) {
     const int64_t c = v * lanes;
     const VF x = hn::Add(hn::LoadU(d, deltas + c), hn::Load(d, s.bias + c));
     const VF dt = task.softplus ? StepOf(k, x) : x;
     const VF value = hn::LoadU(d, us + c);
-    hn::Store(dt, d, to + kDt * lanes);
-    hn::Store(hn::Mul(dt, value), d, to + kDtu * lanes);
-    hn::Store(task.D ? hn::Mul(value, hn::Load(d, s.skip + c)) : hn::Zero(d), d, to + kY * lanes);
+    hn::Store(dt, d, to + kTileDt * lanes);
+    hn::Store(hn::Mul(dt, value), d, to + kTileDtu * lanes);
+    hn::Store(task.D ? hn::Mul(value, hn::Load(d, s.skip + c)) : hn::Zero(d), d, to + kTileY * lanes);
     hn::Store(Reach(hn::Load(d, s.reach + c), dt), d, s.reach + c);
   }
 }
@@ -124,8 +55,8 @@ HWY_INLINE void FinishRow(const ScanTask& task, const Span& s, const DecayConsta
   const bool whole = IsWhole(task.y.steps[3], task.y.dtype, s.count);
   float* to = whole ? reinterpret_cast<float*>(y) : s.row;
   const float* zs = task.z ? Widened(z, task.z.steps[3], task.z.dtype, s.count, s.other) : nullptr;
-  const float* from = s.tile + (i * kRows + kY) * lanes;
-  for (int64_t v = 0; v < s.vectors; v++, from += kScanTile * kRows * lanes) {
+  const float* from = s.tile + (i * kTileRows + kTileY) * lanes;
+  for (int64_t v = 0; v < s.vectors; v++, from += kScanTile * kTileRows * lanes) {
     VF value = hn::Load(d, from);
     if (zs) value = hn::Mul(value, SiluOf(k, hn::LoadU(d, zs + v * lanes)));
     hn::StoreU(value, d, to + v * lanes);
@@ -297,7 +228,7 @@ void ScanUnit(const ScanTask& task, int64_t unit, char* scratch) {
     return taken;
   };
   for (float** block : {&s.A, &s.h, &s.B, &s.C}) *block = take(kScanSpan * task.N);
-  s.tile = take(kScanSpan * kScanTile * kRows);
+  s.tile = take(kScanSpan * kScanTile * kTileRows);
   for (float** row : {&s.skip, &s.bias, &s.reach, &s.reach_A, &s.row, &s.other}) *row = take(kScanSpan);
   s.rows_B = take(kScanTile * task.N);
   s.rows_C = take(kScanTile * task.N);
