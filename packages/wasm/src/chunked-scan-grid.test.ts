@@ -28,8 +28,9 @@ interface Case {
   readonly bias?: boolean;
   readonly softplus?: boolean;
   readonly D?: boolean;
+  readonly z?: boolean;
   readonly lastState?: boolean;
-  readonly data?: 'theirs' | 'initial' | 'wild';
+  readonly data?: keyof typeof longest;
 }
 
 const both = [false, true];
@@ -75,8 +76,9 @@ test('B and C without groups, and no last state, give every sequence its outputs
   await agrees({ ...all, L: 130, groups: 0, lastState: false });
 });
 
-test.each(['initial', 'wild'] as const)('time steps of a layer: %s', async (data) => {
+test.each(['initial', 'wild', 'steep'] as const)('time steps of a layer: %s', async (data) => {
   await agrees({ ...all, L: 300, N: 16, data });
+  await agrees({ ...all, L: 300, N: 16, data, z: true });
   await agrees({ ...all, L: 300, N: 16, data, groups: 0 });
 });
 
@@ -113,9 +115,11 @@ async function agrees(one: Case): Promise<void> {
   }
 }
 
-const scanInputs: readonly string[] = ['u', 'delta', 'A', 'B', 'C', 'D', 'deltaBias'];
+const scanInputs: readonly string[] = ['u', 'delta', 'A', 'B', 'C', 'D', 'z', 'deltaBias'];
 
-/** As the peer's tests draw them, A in (-0.5, 0]; `initial` and `wild` are layers whose time steps are up to 0.1 and 5. */
+/** The longest time step of a layer whose A is -1 to -16; the peer's tests draw A from (-0.5, 0]. */
+const longest = { theirs: 0, initial: 0.1, wild: 5, steep: 50 } as const;
+
 function inputsOf({
   L,
   dtype = 'f32',
@@ -124,6 +128,7 @@ function inputsOf({
   groups = 1,
   bias = false,
   D = false,
+  z = false,
   data = 'theirs',
 }: Case): Record<string, (exact: boolean) => Tensor> {
   let state = L + 7;
@@ -140,8 +145,8 @@ function inputsOf({
         : tensor(values, shape, stored as FloatDType);
   };
   const real = data !== 'theirs';
-  const [shortest, longest] = [1e-3, data === 'wild' ? 5 : 0.1];
-  const step = (): number => Math.exp(Math.log(shortest) + random() * Math.log(longest / shortest));
+  const shortest = 1e-3;
+  const step = (): number => shortest * Math.exp(random() * Math.log(longest[data] / shortest));
   const projection: Shape = groups === 0 ? [2, L, N] : [2, L, groups, N];
   return {
     u: draw([2, L, dim], dtype, normal),
@@ -150,6 +155,7 @@ function inputsOf({
     B: draw(projection, dtype, normal),
     C: draw(projection, dtype, normal),
     dy: draw([2, L, dim], dtype, normal),
+    ...(z && { z: draw([2, L, dim], dtype, normal) }),
     ...(D && { D: draw([dim], 'f32', normal) }),
     ...(bias && {
       deltaBias: draw([dim], 'f32', () => (real ? Math.log(Math.expm1(step())) : 0.5 * random())),
