@@ -123,7 +123,7 @@ function prefill(work: Work): Command {
     const { against } = options;
     const { benchPrefill } = await import('../bench/model.ts');
     const { benchPrefillAgainst } = await import('../bench/against/bench-model.ts');
-    await using engine = await chooseEngine(options, work);
+    await using engine = await chooseEngine(besidePeers(options), work);
     if (against) await benchPrefillAgainst(engine, { ...options, against }, budget(options, work), work);
     else await benchPrefill(engine, options, budget(options, work), work);
   });
@@ -143,7 +143,7 @@ function decode(work: Work): Command {
       ) => {
         const { against, batch, rounds } = options;
         const often = { seconds: 0, rounds, signal: work.signal };
-        await using engine = await chooseEngine(options, work);
+        await using engine = await chooseEngine(besidePeers(options), work);
         if (against) {
           const { benchDecodeAgainst } = await import('../bench/against/bench-model.ts');
           await benchDecodeAgainst(engine, { ...options, against }, often, work);
@@ -176,6 +176,12 @@ function modelled(command: Command, tokens: number): Command {
 
 interface Against {
   readonly against?: readonly PeerName[];
+}
+
+/** wllama has @ss/wasm beside it in its page, so that is the backend unless another peer wants the best one. */
+function besidePeers<T extends BackendOptions & Against>(options: T): T {
+  const inPage = options.against?.every((name) => name === 'wllama');
+  return inPage && options.backend === 'auto' ? { ...options, backend: 'wasm' } : options;
 }
 
 function againstOption<const T extends PeerName>(...names: readonly T[]): Option {

@@ -3,9 +3,9 @@ import type { Engine } from '@ss/core';
 import { Random } from '../../random.ts';
 import type { Work } from '../../work.ts';
 import type { Budget } from '../measure.ts';
-import { checkModel, openModel, randomSeed, shownModel } from '../model.ts';
+import { openModel, randomSeed, shownModel } from '../model.ts';
 import type { DecodeSetting, ModelSetting } from '../model.ts';
-import { report, requireAgreement } from '../report.ts';
+import { report } from '../report.ts';
 import { compareModels, flopOf } from './compare-models.ts';
 import type { ModelAgainst, ModelWork } from './compare-models.ts';
 import { ownModel } from './own-model.ts';
@@ -68,9 +68,7 @@ async function benchAgainst(
   }
   await using model = await openModel(engine, setting, work.signal);
   const prompt = visiblePrompt(setting.tokens, vocabulary);
-  const check = await checkModel(model, setting, prompt, work.signal);
   const what = describe(prompt, flopOf(model.config, prompt.length));
-  requireAgreement(check, what.bench);
   throwIfAborted(work.signal, 'starting peers');
   const ours = ownModel(model, engine.id, work.signal);
   const request: Omit<ModelRequest, 'weights'> = {
@@ -82,7 +80,11 @@ async function benchAgainst(
   };
   const { rows, checks, limits } = await compareModels(ours, setting, request, prompt, what, budget, work);
   const shown = { ...shownModel(model, setting), ...(generated > 0 && { steps: generated - 1 }) };
-  await report({ bench: what.bench, engine, setting: shown, check, checks, limits, rows }, work);
+  const [check, ...others] = checks;
+  await report(
+    { bench: what.bench, engine, setting: shown, check: check!, checks: others, limits, rows },
+    work,
+  );
 }
 
 /** A prompt of tokens that every peer can be given. */

@@ -29,6 +29,11 @@ export async function benchScanAgainst(
       hint: 'Leave out --dtype.',
     });
   }
+  if (setting.chunkedCumsum) {
+    throw new SsError('argument-invalid', 'Of chunked cumulative sums the peer has its own.', {
+      hint: 'Leave out --also, or --against.',
+    });
+  }
   const peers = await loadPeers();
   const rows: Row[] = [];
   const checks: Benchmark['check'][] = [];
@@ -67,7 +72,7 @@ async function compareLength(
   const compared = await compareScans(torch, inputs, ours);
   using forward = repeatable(engine, 'selectiveScan', inputs);
   using backward = grad ? repeatable(engine, 'selectiveScanBackward', cotangents) : undefined;
-  const { manner } = torch;
+  const manner = mannerOf(engine);
   const before = await peers.measureLimits(manner.threads);
   const [own, ...theirs] = await measure(
     [
@@ -94,17 +99,17 @@ async function compareLength(
   });
   const oursRow = row(engine.id, own!);
   const sides: Side[] = [
-    { row: oursRow, manner: mannerOf(engine), amount: grad ? undefined : amount },
+    { row: oursRow, manner, amount: grad ? undefined : amount },
     ...compared.map(({ formulation, notFinite, off }, i) => ({
       row: row(`torch, ${formulation}`, theirs[i]!, { 'not finite': notFinite, 'else off by': off }),
-      manner,
+      manner: torch.manner,
       amount: grad ? undefined : amount,
       ours: oursRow,
     })),
   ];
   return {
     checks: [check, ...compared.map((one) => one.check)],
-    rows: withRatios(sides, limits?.['G updates/s']),
+    rows: withRatios(sides, limits, 'G updates/s'),
     limits,
   };
 }

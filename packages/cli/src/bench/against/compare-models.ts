@@ -92,7 +92,8 @@ export async function compareModels(
           ours: own && rows.get(own),
         };
       }),
-      limits?.[what.limit],
+      limits,
+      what.limit,
     ),
   };
 }

@@ -25,10 +25,10 @@ export function ownModel(model: MambaModel, what: string, signal?: AbortSignal):
   };
 }
 
-/** How an engine runs, as its device says. */
+/** How an engine runs, as its device says: wasm has kernels with and without relaxed SIMD, native ones an ISA. */
 export function mannerOf({ device }: Engine): Manner {
-  const { threads, simd } = device.facts;
-  return { threads: Number(threads ?? 1), simd: String(simd ?? '') };
+  const { threads, simd, isa } = device.facts;
+  return { threads: Number(threads ?? 1), simd: String(simd ?? isa ?? '') };
 }
 
 export function logSoftmax(logits: Float32Array): Float32Array {

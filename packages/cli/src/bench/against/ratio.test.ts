@@ -14,27 +14,27 @@ const row = (
   work: {},
 });
 
+const limits = { simd: 'AVX2', threads: 1, 'GFLOP/s': 10, 'GB/s': 50, 'G updates/s': 1 };
+
 test('a ratio is of medians, and a share is of the limit per second', () => {
   const ours = row('ours', 4);
   const theirs = row('theirs', 10);
   const manner = { threads: 1, simd: 'AVX2' };
-  const rows = withRatios(
-    [
-      { row: ours, manner, amount: 0.1 },
-      { row: theirs, manner, ours },
-    ],
-    50,
-  );
+  const sides = [
+    { row: ours, manner, amount: 0.1 },
+    { row: theirs, manner, ours },
+  ];
   // 0.1 in 4 ms is 25 a second.
-  expect(rows.map(({ ratio, share }) => [ratio, share])).toEqual([
+  expect(withRatios(sides, limits, 'GB/s').map(({ ratio, share }) => [ratio, share])).toEqual([
     [undefined, 0.5],
     [2.5, undefined],
   ]);
+  const [row2] = withRatios([{ ...sides[0]!, manner: { ...manner, threads: 2 } }], limits, 'GB/s');
+  expect(row2!.share).toBeUndefined();
 });
 
 test('of two measurements of the machine each limit is the larger', () => {
-  const limits = { simd: 'AVX2', threads: 1, 'GFLOP/s': 10, 'GB/s': 3, 'G updates/s': 1 };
-  expect(most(limits, { ...limits, 'GFLOP/s': 9, 'GB/s': 4 })).toEqual({ ...limits, 'GB/s': 4 });
+  expect(most(limits, { ...limits, 'GFLOP/s': 9, 'GB/s': 60 })).toEqual({ ...limits, 'GB/s': 60 });
   expect(most(undefined, limits)).toBe(limits);
 });
 

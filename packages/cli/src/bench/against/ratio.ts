@@ -1,5 +1,5 @@
 import type { Row } from '../report.ts';
-import type { Manner } from './peer.ts';
+import type { Limits, Manner } from './peer.ts';
 
 /** A timed row of a comparison. */
 export interface Side {
@@ -11,16 +11,20 @@ export interface Side {
   readonly ours?: Row | undefined;
 }
 
+type Unit = Exclude<keyof Limits, 'simd' | 'threads'>;
+
 /**
- * The rows with instruction set and threads, the share of the machine's limit (per second), and how many times as
- * fast as each peer ours is.
+ * The rows with instruction set and threads, the share of the machine's limit where that was measured with as many
+ * threads, and how many times as fast as each peer ours is.
  */
-export function withRatios(sides: readonly Side[], limit: number | undefined): Row[] {
-  return sides.map(({ row, manner, amount, ours }) => ({
-    ...row,
-    manner,
-    ...(limit !== undefined &&
-      amount !== undefined && { share: ((amount / row.timing.median) * 1000) / limit }),
-    ...(ours && { ratio: row.timing.median / ours.timing.median }),
-  }));
+export function withRatios(sides: readonly Side[], limits: Limits | undefined, unit: Unit): Row[] {
+  return sides.map(({ row, manner, amount, ours }) => {
+    const shared = amount !== undefined && limits?.threads === manner.threads;
+    return {
+      ...row,
+      manner,
+      ...(shared && { share: ((amount / row.timing.median) * 1000) / limits[unit] }),
+      ...(ours && { ratio: row.timing.median / ours.timing.median }),
+    };
+  });
 }
