@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cpu } from '@ss/cpu';
 import { describe, expect, test } from 'vitest';
 
 const model = join(import.meta.dirname, '../../../test/models/tiny-shakespeare');
@@ -21,6 +22,9 @@ const { cases } = JSON.parse(readFileSync(join(model, 'expected.json'), 'utf8'))
   cases: readonly Expected[];
 };
 const [first] = cases as readonly [Expected];
+
+/** What a program gets that names no backend: the native one where it is built. */
+const best = (await cpu().probe()).available ? 'cpu' : 'wasm';
 
 interface Ran {
   readonly status: number | null;
@@ -56,7 +60,7 @@ async function json<T>(...args: readonly string[]): Promise<T> {
 const largestDifference = (a: readonly number[], b: readonly number[]): number =>
   Math.max(...b.map((value, i) => Math.abs(value - a[i]!)));
 
-describe.each(['reference', 'wasm'])('on %s', (backend) => {
+describe.each(['reference', 'wasm', ...(best === 'cpu' ? ['cpu'] : [])])('on %s', (backend) => {
   test.each(cases)(
     'the logits after $prompt are those of the float64 evaluation',
     async ({ prompt, tokens, last_logits }) => {
@@ -123,7 +127,7 @@ describe('generate', () => {
     expect(status).toBe(0);
     const { text } = await json<{ text: string }>(...generate);
     expect(out.trimEnd()).toBe(text.trimEnd());
-    expect(err).toMatch(/^backend: wasm .*$/m);
+    expect(err).toMatch(new RegExp(`^backend: ${best} .*$`, 'm'));
     expect(err).toMatch(
       /^prefill 3 tokens at [\d.]+ tokens\/s, decode 12 tokens at [\d.]+ tokens\/s, seed 7, stopped by length$/m,
     );
@@ -244,9 +248,10 @@ test('backends lists every backend with what became of it', async () => {
   const { chosen, candidates } = await json<{ chosen: string; candidates: { id: string; status: string }[] }>(
     'backends',
   );
-  expect(chosen).toBe('wasm');
+  expect(chosen).toBe(best);
   expect(candidates.map(({ id, status }) => [id, status])).toEqual([
-    ['wasm', 'chosen'],
+    ['cpu', best === 'cpu' ? 'chosen' : 'blocked'],
+    ['wasm', best === 'cpu' ? 'outranked' : 'chosen'],
     ['reference', 'outranked'],
   ]);
 });
@@ -295,12 +300,35 @@ describe('doctor', () => {
     }
     const found = await json<{ status: number; backends: { backends: Checked[]; chosen: string } }>('doctor');
     expect(found.status).toBe(0);
-    expect(found.backends.chosen).toBe('wasm');
+    expect(found.backends.chosen).toBe(best);
     expect(found.backends.backends.map(({ id, outcome }) => [id, outcome])).toEqual([
+      ['cpu', best === 'cpu' ? 'works' : 'missing'],
       ['wasm', 'works'],
       ['reference', 'works'],
     ]);
-    for (const { scan } of found.backends.backends) expect(scan.used).toBeLessThanOrEqual(1);
+    for (const { outcome, scan } of found.backends.backends)
+      if (outcome === 'works') expect(scan.used).toBeLessThanOrEqual(1);
+  });
+
+  test('outlives native code that ends the process, and says so', async ({ skip }) => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'ss-trap-'));
+    const library = join(folder.path, 'ss-cpu.node');
+    const source = '__attribute__((constructor)) static void trap() { __builtin_trap(); }';
+    const { status: compiled } = spawnSync('g++', ['-x', 'c++', '-shared', '-fPIC', '-o', library, '-'], {
+      input: source,
+    });
+    skip(compiled !== 0, 'no g++ to make such code with');
+    const { status, out } = await finish(start(['doctor'], { SS_CPU_LIBRARY: library }));
+    expect(out).toMatch(/cpu +fails .*ends the process that loads it with SIG(ILL|TRAP)/);
+    expect(out).toMatch(/wasm +works/);
+    expect(status).toBe(1);
+  });
+
+  test('says where a library is missing, and what to do', async () => {
+    const { out } = await finish(start(['doctor'], { SS_CPU_LIBRARY: '/nowhere/ss-cpu.node' }));
+    expect(out).toMatch(
+      /cpu +missing .*SS_CPU_LIBRARY names \/nowhere\/ss-cpu.node, where no file is \(Name/,
+    );
   });
 
   test('names variables that mean nothing, and those that were meant', async () => {

@@ -5,6 +5,7 @@ import { agrees, compare } from '../compare.ts';
 import type { Comparison } from '../compare.ts';
 import { onReference } from '../bench/on-reference.ts';
 import { scanInputs } from '../scan-inputs.ts';
+import { endsAlone } from './alone.ts';
 
 /** How one backend did. */
 export interface BackendCheck {
@@ -35,29 +36,37 @@ const inputs: SelectiveScanArgs = scanInputs(
 /** Opens every backend and lets it run a real scan, compared with the reference. */
 export async function checkBackends(signal: AbortSignal): Promise<BackendChecks> {
   const registry = createRegistry();
-  const decision = await registry.explain({ load: true });
+  const candidates = registry.explain().candidates;
+  const ends = await Promise.all(
+    candidates.map(async ({ id }) => (id === 'reference' ? undefined : await endsAlone(id, signal))),
+  );
   const backends: BackendCheck[] = [];
-  for (const { id, priority, blockers } of decision.candidates) {
+  for (const [i, { id, priority }] of candidates.entries()) {
     throwIfAborted(signal, 'checking backends');
-    const missing = blockers.some(({ origin }) => origin === 'install');
-    const says = blockers
+    const end = ends[i];
+    if (end !== undefined) {
+      backends.push({ id, priority, outcome: 'fails', says: end });
+      continue;
+    }
+    const checked = await check(() => registry.select({ require: id, ops: ['selectiveScan'], signal }));
+    const blockers = registry.explain().candidates.find((each) => each.id === id)!.blockers;
+    const reasons = blockers
       .map(({ message, fix }) => (fix === undefined ? message : `${message} (${fix})`))
       .join('; ');
-    if (missing) backends.push({ id, priority, outcome: 'missing', says });
-    else
-      backends.push({
-        id,
-        priority,
-        ...(await check(() => registry.select({ require: id, ops: ['selectiveScan'], signal }), says)),
-      });
+    const missing = blockers.some(({ origin }) => origin === 'install');
+    backends.push({
+      id,
+      priority,
+      ...checked,
+      ...(missing && { outcome: 'missing' }),
+      ...(reasons !== '' && { says: reasons }),
+    });
   }
-  return { backends, ...(await choice(() => registry.select({ signal }))) };
+  const exclude = candidates.filter((_, i) => ends[i] !== undefined).map(({ id }) => id);
+  return { backends, ...(await choice(() => registry.select({ exclude, signal }))) };
 }
 
-async function check(
-  open: () => Promise<Engine>,
-  says: string,
-): Promise<Omit<BackendCheck, 'id' | 'priority'>> {
+async function check(open: () => Promise<Engine>): Promise<Omit<BackendCheck, 'id' | 'priority'>> {
   try {
     await using engine = await open();
     const { name, facts } = engine.device;
@@ -83,7 +92,7 @@ async function check(
     return { outcome: agrees(scan) ? 'works' : 'fails', says: device, scan };
   } catch (error) {
     if (SsError.is(error, 'aborted')) throw error;
-    return { outcome: 'fails', says: says || (error instanceof Error ? error.message : String(error)) };
+    return { outcome: 'fails', says: error instanceof Error ? error.message : String(error) };
   }
 }
 
