@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
@@ -36,8 +36,9 @@ export async function build({ into, flags = [], optimise = '-O3' }: Build): Prom
   await mkdir(objects, { recursive: true });
   const files = (await readdir(sources, { recursive: true }))
     .filter((file) => file.endsWith('.cc'))
-    .sort()
-    .map((file) => join(sources, file));
+    .map((file) => join(sources, file))
+    // The largest first, so that none is left for the end.
+    .sort((a, b) => statSync(b).size - statSync(a).size);
   const compileFlags = [...baseFlags(), optimise, ...flags];
   const compiled = await inParallel(files, async (file) => {
     const object = join(objects, `${relative(sources, file).replaceAll('/', '-')}.o`);
@@ -112,17 +113,30 @@ async function compile(file: string, object: string, flags: readonly string[]): 
   if (existsSync(object) && existsSync(stamp) && existsSync(dependencies)) {
     if ((await readFile(stamp, 'utf8')) === (await digest(dependencies, flags))) return false;
   }
-  await run([...flags, '-c', file, '-o', object, '-MMD', '-MF', dependencies]);
+  await run([...flags, '-c', file, '-o', object, '-MD', '-MF', dependencies]);
   await writeFile(stamp, await digest(dependencies, flags));
   return true;
 }
 
-/** Of everything an object was made from: the flags, its source and every header that this read. */
+/**
+ * Of everything an object was made from: the flags, its source and every header that this read, those of the system
+ * included, because what these include in turn (hwy/foreach_target.h the source itself) counts as theirs.
+ */
 async function digest(dependencies: string, flags: readonly string[]): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify([compiler, flags]));
   const listed = (await readFile(dependencies, 'utf8')).replace(/^.*?:\s/, '').split(/(?:\\\n|\s)+/);
-  for (const path of listed.filter(Boolean)) hash.update(path).update(await contents(path));
+  for (const path of listed.filter(Boolean)) hash.update(path).update(await hashOf(path));
   return hash.digest('hex');
+}
+
+const hashes = new Map<string, Promise<string>>();
+
+function hashOf(path: string): Promise<string> {
+  const known = hashes.get(path);
+  if (known !== undefined) return known;
+  const fresh = contents(path).then((bytes) => createHash('sha256').update(bytes).digest('hex'));
+  hashes.set(path, fresh);
+  return fresh;
 }
 
 async function contents(path: string): Promise<Buffer> {
