@@ -248,6 +248,7 @@ test('backends lists every backend with what became of it', async () => {
   expect(candidates.map(({ id, status }) => [id, status])).toEqual([
     ['wasm', 'chosen'],
     ['reference', 'outranked'],
+    ['webgpu', 'excluded'],
   ]);
 });
 
@@ -296,11 +297,13 @@ describe('doctor', () => {
     const found = await json<{ status: number; backends: { backends: Checked[]; chosen: string } }>('doctor');
     expect(found.status).toBe(0);
     expect(found.backends.chosen).toBe('wasm');
-    expect(found.backends.backends.map(({ id, outcome }) => [id, outcome])).toEqual([
+    // Whether WebGPU works is the machine's affair.
+    const others = found.backends.backends.filter(({ id }) => id !== 'webgpu');
+    expect(others.map(({ id, outcome }) => [id, outcome])).toEqual([
       ['wasm', 'works'],
       ['reference', 'works'],
     ]);
-    for (const { scan } of found.backends.backends) expect(scan.used).toBeLessThanOrEqual(1);
+    for (const { scan } of others) expect(scan.used).toBeLessThanOrEqual(1);
   });
 
   test('names variables that mean nothing, and those that were meant', async () => {

@@ -1,6 +1,6 @@
 import { createRegistry, SsError, throwIfAborted } from '@ss/core';
 import { ops } from '@ss/core/engine';
-import type { Engine, SelectiveScanArgs } from '@ss/core';
+import type { Blocker, Decision, Engine, SelectiveScanArgs } from '@ss/core';
 import { agrees, compare } from '../compare.ts';
 import type { Comparison } from '../compare.ts';
 import { onReference } from '../bench/on-reference.ts';
@@ -40,9 +40,7 @@ export async function checkBackends(signal: AbortSignal): Promise<BackendChecks>
   for (const { id, priority, blockers } of decision.candidates) {
     throwIfAborted(signal, 'checking backends');
     const missing = blockers.some(({ origin }) => origin === 'install');
-    const says = blockers
-      .map(({ message, fix }) => (fix === undefined ? message : `${message} (${fix})`))
-      .join('; ');
+    const says = describeBlockers(blockers);
     if (missing) backends.push({ id, priority, outcome: 'missing', says });
     else
       backends.push({
@@ -83,8 +81,21 @@ async function check(
     return { outcome: agrees(scan) ? 'works' : 'fails', says: device, scan };
   } catch (error) {
     if (SsError.is(error, 'aborted')) throw error;
-    return { outcome: 'fails', says: says || (error instanceof Error ? error.message : String(error)) };
+    const blockers = SsError.is(error, 'backend-unavailable') ? reasons(error) : [];
+    const missing = blockers.some(({ origin }) => origin === 'install');
+    const why = describeBlockers(blockers) || (error instanceof Error ? error.message : String(error));
+    return { outcome: missing ? 'missing' : 'fails', says: says || why };
   }
+}
+
+/** What stood in the way of the backends that were asked for. */
+function reasons({ details }: SsError): readonly Blocker[] {
+  const decision = details['decision'] as Decision | undefined;
+  return decision?.candidates.flatMap(({ blockers }) => blockers) ?? [];
+}
+
+function describeBlockers(blockers: readonly Blocker[]): string {
+  return blockers.map(({ message, fix }) => (fix === undefined ? message : `${message} (${fix})`)).join('; ');
 }
 
 async function choice(open: () => Promise<Engine>): Promise<{ chosen: string | null; why: string }> {

@@ -11,6 +11,8 @@ interface KnownBackend {
 /** Backends that a program in Node finds when they are installed, without naming them. */
 export const knownBackends: readonly KnownBackend[] = [
   { id: 'wasm', package: '@ss/wasm', factory: 'wasm', priority: 100 },
+  // Only when named: Node has no WebGPU of its own, and opening a borrowed one is nothing to do unasked.
+  { id: 'webgpu', package: '@ss/webgpu', factory: 'webgpu', priority: -1 },
 ];
 
 interface NodeModule {
