@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { chromiumPath } from '../test/browser/chromium.ts';
 
 /*
- * Installs what npm does not carry: `native` for what @ss/cpu is built with, `chromium` for the tests in browsers.
+ * Installs what npm does not carry: `native` for what @ss/cpu is built with, `chromium` for the tests in browsers,
+ * `vulkan` for those of WebGPU in Node.
  * Only where nobody has to be asked, as root on a system with apt; elsewhere, or when it fails, whoever needs them
  * says what goes on without.
  */
@@ -16,6 +17,11 @@ interface Wanted {
   readonly without?: string;
 }
 
+/** The Vulkan loader, through which WebGPU in Node reaches the software driver that comes with Chromium. */
+const vulkanLoaders = ['x86_64-linux-gnu', 'aarch64-linux-gnu'].map(
+  (system) => `/usr/lib/${system}/libvulkan.so.1`,
+);
+
 const nativePackages = ['g++', 'libhwy-dev'];
 
 const wanted: Readonly<Record<string, Wanted>> = {
@@ -27,6 +33,11 @@ const wanted: Readonly<Record<string, Wanted>> = {
     packages: ['chromium'],
     present: () => chromiumPath() !== undefined,
     without: 'browser tests will skip',
+  },
+  vulkan: {
+    packages: ['libvulkan1'],
+    present: () => vulkanLoaders.some(existsSync),
+    without: 'WebGPU tests will skip',
   },
 };
 

@@ -18,7 +18,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   wasm: { sees: ['core'], testsSee: ['conformance'], portable: true },
   cpu: { sees: ['core'], testsSee: ['conformance'], platforms: ['cpu-linux-x64-gnu'] },
   cuda: { sees: ['core', 'dlpack'], testsSee: ['conformance'] },
-  webgpu: { sees: ['core'], testsSee: ['conformance'], portable: true },
+  webgpu: { sees: ['core'], testsSee: ['conformance', 'mamba', 'wasm'], portable: true },
   'mamba-block': { sees: ['core'], testsSee: ['wasm'], portable: true },
   mamba: { sees: ['core', 'mamba-block'], testsSee: ['wasm'], portable: true },
   cli: { sees: ['core', 'conformance', 'dlpack', 'wasm', 'cpu', 'cuda', 'webgpu', 'mamba-block', 'mamba'] },

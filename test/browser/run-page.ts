@@ -6,12 +6,19 @@ function isNeeded(request: Request): boolean {
   return ['document', 'script'].includes(request.resourceType());
 }
 
-/** Starts the headless browser; `await using` closes it. */
-export async function launchChromium(): Promise<Browser> {
+/** What makes Chromium offer WebGPU without a GPU: the software driver that it brings along. */
+export const SOFTWARE_WEBGPU: readonly string[] = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+];
+
+/** Starts the headless browser, with more arguments if need be; `await using` closes it. */
+export async function launchChromium(args: readonly string[] = []): Promise<Browser> {
   const executablePath = chromiumPath();
   if (executablePath === undefined) throw new Error(NO_CHROMIUM);
   // In a container there is no user namespace to build the sandbox from, and /dev/shm is small.
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage', ...args] });
 }
 
 /**

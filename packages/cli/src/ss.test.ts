@@ -253,6 +253,7 @@ test('backends lists every backend with what became of it', async () => {
     ['cpu', best === 'cpu' ? 'chosen' : 'blocked'],
     ['wasm', best === 'cpu' ? 'outranked' : 'chosen'],
     ['reference', 'outranked'],
+    ['webgpu', 'excluded'],
   ]);
 });
 
@@ -301,13 +302,14 @@ describe('doctor', () => {
     const found = await json<{ status: number; backends: { backends: Checked[]; chosen: string } }>('doctor');
     expect(found.status).toBe(0);
     expect(found.backends.chosen).toBe(best);
-    expect(found.backends.backends.map(({ id, outcome }) => [id, outcome])).toEqual([
+    // Whether WebGPU works is the machine's affair.
+    const others = found.backends.backends.filter(({ id }) => id !== 'webgpu');
+    expect(others.map(({ id, outcome }) => [id, outcome])).toEqual([
       ['cpu', best === 'cpu' ? 'works' : 'missing'],
       ['wasm', 'works'],
       ['reference', 'works'],
     ]);
-    for (const { outcome, scan } of found.backends.backends)
-      if (outcome === 'works') expect(scan.used).toBeLessThanOrEqual(1);
+    for (const { outcome, scan } of others) if (outcome === 'works') expect(scan.used).toBeLessThanOrEqual(1);
   });
 
   test('outlives native code that ends the process, and says so', async ({ skip }) => {

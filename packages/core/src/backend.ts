@@ -161,7 +161,12 @@ export class CallFailure extends Error {
 
 /** What `probe` found without loading anything heavy. */
 export type Probe =
-  | { readonly available: true; readonly notes?: readonly string[] }
+  | {
+      readonly available: true;
+      readonly notes?: readonly string[];
+      /** Instead of the registration's priority, where less was found than that promises. */
+      readonly priority?: number;
+    }
   | { readonly available: false; readonly blockers: readonly [Blocker, ...Blocker[]] };
 
 export interface LoadOptions {

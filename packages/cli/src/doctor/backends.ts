@@ -1,6 +1,6 @@
 import { createRegistry, SsError, throwIfAborted } from '@ss/core';
 import { ops } from '@ss/core/engine';
-import type { Engine, SelectiveScanArgs } from '@ss/core';
+import type { Blocker, Decision, Engine, SelectiveScanArgs } from '@ss/core';
 import { agrees, compare } from '../compare.ts';
 import type { Comparison } from '../compare.ts';
 import { onReference } from '../bench/on-reference.ts';
@@ -44,23 +44,13 @@ export async function checkBackends(signal: AbortSignal): Promise<BackendChecks>
   for (const [i, { id, priority }] of candidates.entries()) {
     throwIfAborted(signal, 'checking backends');
     const end = ends[i];
-    if (end !== undefined) {
-      backends.push({ id, priority, outcome: 'fails', says: end });
-      continue;
-    }
-    const checked = await check(() => registry.select({ require: id, ops: ['selectiveScan'], signal }));
-    const blockers = registry.explain().candidates.find((each) => each.id === id)!.blockers;
-    const reasons = blockers
-      .map(({ message, fix }) => (fix === undefined ? message : `${message} (${fix})`))
-      .join('; ');
-    const missing = blockers.some(({ origin }) => origin === 'install');
-    backends.push({
-      id,
-      priority,
-      ...checked,
-      ...(missing && { outcome: 'missing' }),
-      ...(reasons !== '' && { says: reasons }),
-    });
+    if (end !== undefined) backends.push({ id, priority, outcome: 'fails', says: end });
+    else
+      backends.push({
+        id,
+        priority,
+        ...(await check(() => registry.select({ require: id, ops: ['selectiveScan'], signal }))),
+      });
   }
   const exclude = candidates.filter((_, i) => ends[i] !== undefined).map(({ id }) => id);
   return { backends, ...(await choice(() => registry.select({ exclude, signal }))) };
@@ -92,8 +82,21 @@ async function check(open: () => Promise<Engine>): Promise<Omit<BackendCheck, 'i
     return { outcome: agrees(scan) ? 'works' : 'fails', says: device, scan };
   } catch (error) {
     if (SsError.is(error, 'aborted')) throw error;
-    return { outcome: 'fails', says: error instanceof Error ? error.message : String(error) };
+    const blockers = SsError.is(error, 'backend-unavailable') ? reasons(error) : [];
+    const missing = blockers.some(({ origin }) => origin === 'install');
+    const why = describeBlockers(blockers) || (error instanceof Error ? error.message : String(error));
+    return { outcome: missing ? 'missing' : 'fails', says: why };
   }
+}
+
+/** What stood in the way of the backends that were asked for. */
+function reasons({ details }: SsError): readonly Blocker[] {
+  const decision = details['decision'] as Decision | undefined;
+  return decision?.candidates.flatMap(({ blockers }) => blockers) ?? [];
+}
+
+function describeBlockers(blockers: readonly Blocker[]): string {
+  return blockers.map(({ message, fix }) => (fix === undefined ? message : `${message} (${fix})`)).join('; ');
 }
 
 async function choice(open: () => Promise<Engine>): Promise<{ chosen: string | null; why: string }> {

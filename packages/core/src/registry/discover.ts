@@ -12,6 +12,8 @@ interface KnownBackend {
 export const knownBackends: readonly KnownBackend[] = [
   { id: 'cpu', package: '@ss/cpu', factory: 'cpu', priority: 200 },
   { id: 'wasm', package: '@ss/wasm', factory: 'wasm', priority: 100 },
+  // Only when named: Node has no WebGPU of its own, and opening a borrowed one is nothing to do unasked.
+  { id: 'webgpu', package: '@ss/webgpu', factory: 'webgpu', priority: -1 },
 ];
 
 interface NodeModule {

@@ -121,6 +121,25 @@ describe('selecting', () => {
     expect(await statuses(createRegistry(three()), request)).toEqual(expected);
   });
 
+  test('a backend whose probe found less than it promises comes later, unless it is named', async () => {
+    const demoted = (): Made =>
+      made('demoted', 30, { probe: () => ({ available: true, priority: 15, notes: ['a small one'] }) });
+    const registry = createRegistry([demoted(), made('better', 20), made('worse', 10)]);
+    expect(await statuses(registry)).toEqual([
+      'better chosen',
+      'demoted outranked',
+      'worse outranked',
+      'reference outranked',
+    ]);
+    expect((await statuses(registry, { prefer: 'demoted' }))[0]).toBe('demoted chosen');
+    // Without the better one it is still the best.
+    expect(await statuses(createRegistry([demoted(), made('worse', 10)]))).toEqual([
+      'demoted chosen',
+      'worse outranked',
+      'reference outranked',
+    ]);
+  });
+
   test('a backend below 0 is taken when named, not otherwise', async () => {
     const registry = createRegistry([made('experimental', -1)]);
     expect(await statuses(registry)).toEqual(['reference chosen', 'experimental excluded']);

@@ -26,6 +26,10 @@ interface Entry {
   cause?: unknown;
 }
 
+function priorityOf({ registration, probe }: Entry): number {
+  return (probe?.available ? probe.priority : undefined) ?? registration.priority;
+}
+
 type EngineModule = typeof import('../engine/index.ts');
 
 /** The backends a program may use, which of them it gets, and why. */
@@ -79,13 +83,24 @@ export class BackendRegistry {
     const missing = new Map<string, Blocker>();
     let tried = false;
     try {
-      for (const entry of this.#ordered(wanted)) {
+      let waiting = this.#ordered(wanted);
+      while (waiting.length > 0) {
+        const [entry, ...others] = waiting as [Entry, ...Entry[]];
         const { id } = entry.registration;
+        waiting = others;
         throwIfAborted(request.signal, 'choosing a backend');
         if (this.#excluded(id, wanted)) statuses.set(id, 'excluded');
         else if (loaded.length > 0 && wanted.fallback !== 'op') statuses.set(id, 'outranked');
         else if (tried && wanted.fallback === 'none') statuses.set(id, 'excluded');
         else {
+          await this.#probe(entry);
+          throwIfAborted(request.signal, `loading ${id}`);
+          const ordered = this.#ordered(wanted).filter((other) => waiting.includes(other) || other === entry);
+          if (ordered[0] !== entry) {
+            // What was found is worth less than what comes after it.
+            waiting = ordered;
+            continue;
+          }
           tried = true;
           const backend = await this.#load(entry, request.signal);
           const needed = wanted.ops ?? this.#engine?.inferenceOps ?? [];
@@ -129,8 +144,10 @@ export class BackendRegistry {
   }
 
   async #explainLoaded(query: ExplainQuery): Promise<Decision> {
+    const request = { require: readEnvironment().backend };
     for (const entry of this.#entries.values()) {
-      if (entry.backend) continue;
+      if (entry.backend || this.#excluded(entry.registration.id, request)) continue;
+      await this.#probe(entry);
       const backend = await this.#load(entry, undefined);
       // Only its answers are wanted; assess() is pure and works on.
       await backend?.dispose();
@@ -180,7 +197,8 @@ export class BackendRegistry {
     return new Decision(
       asked,
       this.#ordered(request).map((entry): Candidate => {
-        const { id, priority } = entry.registration;
+        const { id } = entry.registration;
+        const priority = priorityOf(entry);
         const what = status(entry);
         const blocker = blocked.get(id) ?? entry.failure;
         const probed = entry.probe?.available === false ? entry.probe.blockers : [];
@@ -199,12 +217,20 @@ export class BackendRegistry {
     );
   }
 
-  async #load(entry: Entry, signal: AbortSignal | undefined): Promise<Backend | undefined> {
-    const { id } = entry.registration;
-    entry.failure = entry.cause = undefined;
+  async #probe(entry: Entry): Promise<void> {
+    entry.failure = entry.cause = entry.probe = undefined;
     try {
       entry.probe = await entry.registration.probe();
-      if (!entry.probe.available) return undefined;
+    } catch (error) {
+      this.#fail(entry, error);
+    }
+  }
+
+  /** What was probed and is available. */
+  async #load(entry: Entry, signal: AbortSignal | undefined): Promise<Backend | undefined> {
+    const { id } = entry.registration;
+    try {
+      if (!entry.probe?.available) return undefined;
       throwIfAborted(signal, `loading ${id}`);
       this.#engine ??= await import('../engine/index.ts');
       const backend = await entry.registration.load({ signal });
@@ -221,25 +247,27 @@ export class BackendRegistry {
       return backend;
     } catch (error) {
       if (signal?.aborted) throw abortedError(signal, `loading ${id}`);
-      const message = error instanceof Error ? error.message : String(error);
-      entry.failure = {
-        code: SsError.is(error) ? error.code : 'load-failed',
-        message,
-        origin: 'environment',
-      };
-      entry.cause = error;
-      if (tracing()) trace({ type: 'backend', backend: id, what: 'failed', message });
+      this.#fail(entry, error);
       return undefined;
     }
+  }
+
+  #fail(entry: Entry, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    entry.failure = {
+      code: SsError.is(error) ? error.code : 'load-failed',
+      message,
+      origin: 'environment',
+    };
+    entry.cause = error;
+    if (tracing()) trace({ type: 'backend', backend: entry.registration.id, what: 'failed', message });
   }
 
   #ordered({ prefer }: SelectRequest): Entry[] {
     const first = typeof prefer === 'string' ? [prefer] : (prefer ?? []);
     const rank = ({ registration: { id } }: Entry): number =>
       first.includes(id) ? first.indexOf(id) : first.length;
-    return [...this.#entries.values()].toSorted(
-      (a, b) => rank(a) - rank(b) || b.registration.priority - a.registration.priority,
-    );
+    return [...this.#entries.values()].toSorted((a, b) => rank(a) - rank(b) || priorityOf(b) - priorityOf(a));
   }
 
   #excluded(id: string, { require, exclude, prefer }: SelectRequest): boolean {

@@ -1,0 +1,255 @@
+import { CallFailure, dtypes, elementSpan, isContiguous, SsError, throwIfAborted } from '@ss/core';
+import type {
+  Assessment,
+  Backend,
+  BoundCall,
+  DeviceInfo,
+  MemoryInfo,
+  OpCall,
+  OpName,
+  Packing,
+  PreparedCalls,
+  TensorSpec,
+  WeightDType,
+} from '@ss/core';
+import { bufferUsage } from './flags.ts';
+import { Pages } from './memory/pages.ts';
+import type { Allocation, Page } from './memory/pages.ts';
+import { kernelOps } from './ops/index.ts';
+import type { Means } from './ops/kernel-op.ts';
+import { packingOf } from './ops/packing.ts';
+import { patch } from './ops/patch.ts';
+import { refuse } from './ops/refusal.ts';
+import { parameterBytes, Pipelines } from './queue/pipelines.ts';
+import { CommandStream } from './queue/stream.ts';
+import type { Command } from './queue/stream.ts';
+import { lower } from './shader/lower.ts';
+import type { Lowered } from './shader/lower.ts';
+
+type Calls = readonly BoundCall<Allocation>[];
+
+/** WebGPU does not say how wide a device is: enough to fill a small one, which a large one is not slowed down by. */
+const gpuWorkgroups = 512;
+/** A fallback adapter has as many as the processor has cores. */
+const processorWorkgroups = 8;
+
+export interface BackendOptions {
+  /** Bytes of all pages together. */
+  readonly total: number;
+  /** Whether the device ends with the backend. */
+  readonly owned: boolean;
+}
+
+/** The contract's backend over one GPU device. */
+export class WebGpuBackend implements Backend<Allocation> {
+  readonly id = 'webgpu';
+  readonly device: DeviceInfo;
+  readonly ops: readonly OpName[] = Object.keys(kernelOps) as OpName[];
+  readonly lost: Promise<SsError>;
+  readonly #gpu: GPUDevice;
+  readonly #owned: boolean;
+  readonly #pages: Pages;
+  readonly #pipelines: Pipelines;
+  readonly #stream: CommandStream;
+  readonly #means: Means;
+  #gone: SsError | undefined;
+  #liveBytes = 0;
+  #liveBuffers = 0;
+
+  constructor(info: DeviceInfo, device: GPUDevice, { total, owned }: BackendOptions) {
+    this.device = info;
+    this.#gpu = device;
+    this.#owned = owned;
+    const { maxStorageBufferBindingSize, maxBufferSize, maxStorageBuffersPerShaderStage } = device.limits;
+    const page = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    this.#means = {
+      mostBytes: Math.min(page, total),
+      mostBindings: maxStorageBuffersPerShaderStage,
+      workgroupsAtOnce: info.kind === 'gpu' ? gpuWorkgroups : processorWorkgroups,
+    };
+    this.#pipelines = new Pipelines(device);
+    this.#pages = new Pages(device, { page, total }, (gone) => this.#pipelines.forgetPage(gone));
+    this.lost = device.lost.then(({ reason, message }) => {
+      this.#gone = new SsError('device-lost', `webgpu: the device was lost: ${message || reason}.`, {
+        hint: 'Select a backend again.',
+        details: { reason },
+      });
+      return this.#gone;
+    });
+    this.#stream = new CommandStream(device, this.#pipelines, this.lost);
+  }
+
+  assess(call: OpCall): Assessment {
+    const large = this.#tooLarge(call);
+    if (large) return large;
+    const assessment = kernelOps[call.op]!.assess(call, this.#means);
+    if (!assessment.ok) return assessment;
+    if (assessment.scratchBytes !== undefined && assessment.scratchBytes > this.#means.mostBytes) {
+      return this.#sizeExceeded(`its intermediate results take ${assessment.scratchBytes} bytes`);
+    }
+    if (!assessment.contiguous) return assessment;
+    // Ops name what their kernel wants dense; a plan names what the engine has to copy for that.
+    const contiguous = assessment.contiguous.filter(
+      (name) => call.inputs[name] && !isContiguous(call.inputs[name]),
+    );
+    return { ...assessment, contiguous };
+  }
+
+  packing(weight: TensorSpec, as: WeightDType): Packing | undefined {
+    return packingOf(weight, as);
+  }
+
+  submit(calls: Calls): Promise<void> {
+    this.#requirePresent();
+    return this.#stream.run(this.#lower(calls).map(({ lowered }) => lowered));
+  }
+
+  async prepare(
+    calls: Calls,
+    { signal }: { readonly signal?: AbortSignal | undefined },
+  ): Promise<PreparedCalls> {
+    throwIfAborted(signal, 'preparing a program');
+    this.#requirePresent();
+    const list = this.#lower(calls).filter(({ lowered }) => lowered.groups > 0);
+    const pipelines = await Promise.all(
+      list.map(({ lowered, call }) =>
+        this.#pipelines.compile(lowered).catch((cause: unknown) => {
+          throw new CallFailure(call, cause);
+        }),
+      ),
+    );
+    throwIfAborted(signal, 'preparing a program');
+    this.#requirePresent();
+    const { uniform, commands } = this.#commands(
+      list.map(({ lowered }) => lowered),
+      pipelines,
+    );
+    const pages: ReadonlySet<Page> = new Set(list.flatMap(({ lowered }) => lowered.pages));
+    return {
+      submit: () => {
+        this.#requirePresent();
+        return this.#stream.replay(commands, pages);
+      },
+      dispose: () => {
+        this.#stream.flush();
+        this.#pipelines.forgetUniform(uniform);
+        uniform.destroy();
+      },
+    };
+  }
+
+  alloc(byteLength: number, { zero }: { readonly zero: boolean }): Allocation {
+    this.#requirePresent();
+    const allocation = this.#pages.alloc(byteLength);
+    this.#liveBytes += byteLength;
+    this.#liveBuffers++;
+    if (zero) this.#stream.clear(allocation);
+    return allocation;
+  }
+
+  free(allocation: Allocation): void {
+    // What has been encoded may still refer to the page.
+    if (allocation.page.own) this.#stream.flush();
+    this.#pages.free(allocation);
+    this.#liveBytes -= allocation.byteLength;
+    this.#liveBuffers--;
+  }
+
+  write(allocation: Allocation, byteOffset: number, bytes: Uint8Array): void {
+    this.#requirePresent();
+    const end = byteOffset + bytes.byteLength;
+    const first = Math.ceil(byteOffset / 4) * 4;
+    const last = Math.floor(end / 4) * 4;
+    if (first < last)
+      this.#stream.write(allocation, first, bytes.subarray(first - byteOffset, last - byteOffset));
+    // The ends that fill no whole word are merged into what is there.
+    const part = (from: number, to: number): void => {
+      if (from >= to) return;
+      const piece = bytes.subarray(from - byteOffset, to - byteOffset);
+      void this.#stream.run([lower(patch(allocation, from, piece))]);
+    };
+    part(byteOffset, Math.min(first, end));
+    part(Math.max(last, first), end);
+  }
+
+  read(allocation: Allocation, byteOffset: number, byteLength: number): Promise<Uint8Array> {
+    this.#requirePresent();
+    return this.#stream.read(allocation, byteOffset, byteLength);
+  }
+
+  memory(): MemoryInfo {
+    return {
+      liveBytes: this.#liveBytes,
+      liveBuffers: this.#liveBuffers,
+      reservedBytes: this.#pages.reservedBytes,
+    };
+  }
+
+  dispose(): void {
+    if (!this.#gone) this.#stream.dispose();
+    this.#pages.dispose();
+    if (this.#owned) this.#gpu.destroy();
+  }
+
+  #requirePresent(): void {
+    if (this.#gone) throw this.#gone;
+  }
+
+  #lower(calls: Calls): { readonly lowered: Lowered; readonly call: number }[] {
+    return calls.flatMap((call, index) =>
+      kernelOps[call.op]!.dispatches(call, this.#means).map((dispatch) => {
+        const lowered = lower(dispatch);
+        const { mostBindings } = this.#means;
+        if (lowered.pages.length <= mostBindings) return { lowered, call: index };
+        throw new CallFailure(
+          index,
+          new Error(
+            `its arguments lie in ${lowered.pages.length} buffers of the device, and a kernel sees ${mostBindings}`,
+          ),
+        );
+      }),
+    );
+  }
+
+  /** Everything that does not change from run to run: parameters, and what they are bound with. */
+  #commands(
+    list: readonly Lowered[],
+    pipelines: readonly GPUComputePipeline[],
+  ): { readonly uniform: GPUBuffer; readonly commands: readonly Command[] } {
+    const uniform = this.#gpu.createBuffer({
+      label: 'parameters of a program',
+      size: Math.max(1, list.length) * parameterBytes,
+      usage: bufferUsage.uniform | bufferUsage.copyDestination,
+    });
+    const block = parameterBytes / 4;
+    const words = new Uint32Array(Math.max(1, list.length) * block);
+    for (const [index, lowered] of list.entries()) words.set(lowered.words, index * block);
+    this.#gpu.queue.writeBuffer(uniform, 0, words);
+    const commands = list.map(({ pages, groups }, index) => ({
+      pipeline: pipelines[index]!,
+      group: this.#pipelines.group(uniform, pages),
+      offset: index * parameterBytes,
+      ...this.#stream.fold(groups),
+    }));
+    return { uniform, commands };
+  }
+
+  #tooLarge(call: OpCall): Assessment | undefined {
+    for (const [name, spec] of [...Object.entries(call.inputs), ...Object.entries(call.outputs)]) {
+      if (spec.format !== undefined) continue;
+      const { start, end } = elementSpan(spec);
+      const bytes = (end - start) * dtypes[spec.dtype].bytes;
+      if (bytes > this.#means.mostBytes) return this.#sizeExceeded(`${name} takes ${bytes} bytes`);
+    }
+    return undefined;
+  }
+
+  #sizeExceeded(what: string): Assessment {
+    return refuse({
+      code: 'size-exceeded',
+      message: `${what}, and a buffer of this device has at most ${this.#means.mostBytes}`,
+      origin: 'device',
+      fix: 'Split the batch or the sequence.',
+    });
+  }
+}

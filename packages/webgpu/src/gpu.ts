@@ -1,0 +1,85 @@
+import { SsError } from '@ss/core';
+import type { Blocker } from '@ss/core';
+import type { WebGpuOptions } from './options.ts';
+
+interface NodeModule {
+  createRequire(from: string): { resolve(specifier: string): string };
+}
+interface NodeUrl {
+  pathToFileURL(path: string): URL;
+}
+/** The npm package `webgpu`: Dawn in Node. */
+interface DawnModule {
+  create(flags: readonly string[]): GPU;
+}
+
+/** One for the process: devices of a second instance would know nothing of the first. */
+let dawn: Promise<GPU | undefined> | undefined;
+
+/** Where adapters come from here. */
+export async function findGpu({ gpu }: WebGpuOptions): Promise<GPU | undefined> {
+  if (gpu) return gpu;
+  const { navigator } = globalThis as { navigator?: { gpu?: GPU } };
+  return navigator?.gpu ?? (dawn ??= loadDawn());
+}
+
+/** Why there is no `GPU` object here, and what would help. */
+export function gpuMissing(): Blocker {
+  if (nodeModules()) {
+    return {
+      code: 'not-installed',
+      message: 'Node has no WebGPU of its own, and the package webgpu is not installed',
+      origin: 'install',
+      fix: 'npm install webgpu, or pass webgpu({ gpu })',
+    };
+  }
+  const insecure = (globalThis as { isSecureContext?: boolean }).isSecureContext === false;
+  return {
+    code: 'webgpu-missing',
+    message: insecure ? 'a page has WebGPU only over https or localhost' : 'this environment has no WebGPU',
+    origin: 'environment',
+    fix: insecure ? 'Serve it over https.' : 'Use a browser of 2025 or later.',
+  };
+}
+
+/** @throws SsError `backend-unavailable` when the package is there and cannot be used */
+async function loadDawn(): Promise<GPU | undefined> {
+  const url = resolveDawn();
+  if (url === undefined) return undefined;
+  try {
+    const { create } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ url)) as DawnModule;
+    return create([]);
+  } catch (cause) {
+    dawn = undefined;
+    throw new SsError('backend-unavailable', `The package webgpu cannot be loaded: ${String(cause)}.`, {
+      cause,
+    });
+  }
+}
+
+/** The package's entry as a URL, looked up from the working directory, the program, and this file. */
+function resolveDawn(): string | undefined {
+  const node = nodeModules();
+  if (node === undefined) return undefined;
+  for (const from of [`${node.cwd}/`, node.program, import.meta.url]) {
+    if (from === undefined) continue;
+    try {
+      return node.url.pathToFileURL(node.module.createRequire(from).resolve('webgpu')).href;
+    } catch {
+      // Not visible from there; the next place may see it.
+    }
+  }
+  return undefined;
+}
+
+function nodeModules():
+  | { module: NodeModule; url: NodeUrl; cwd: string; program: string | undefined }
+  | undefined {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?(id: string): unknown; cwd?(): string; argv?: string[] };
+  };
+  const module = process?.getBuiltinModule?.('node:module') as NodeModule | undefined;
+  const url = process?.getBuiltinModule?.('node:url') as NodeUrl | undefined;
+  if (!module?.createRequire || !url?.pathToFileURL || !process?.cwd) return undefined;
+  return { module, url, cwd: process.cwd(), program: process.argv?.[1] };
+}

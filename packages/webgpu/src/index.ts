@@ -1,0 +1,2 @@
+export type { WebGpuOptions } from './options.ts';
+export { webgpu } from './webgpu.ts';

@@ -1,0 +1,189 @@
+import type { OpCall } from '@ss/core';
+import { maybe, operand } from '../shader/operand.ts';
+import type { Arg, Operand } from '../shader/operand.ts';
+import type { KernelContext, Spec } from '../shader/kernel.ts';
+import type { Bound } from './kernel-op.ts';
+import { narrowFloats } from './refusal.ts';
+import type { AllowedDTypes } from './refusal.ts';
+import {
+  sequenceCode,
+  sequenceCount,
+  sequenceOperands,
+  sequenceParams,
+  sequenceValues,
+} from './sequences.ts';
+
+/** Channels of a workgroup, one an invocation. */
+export const scanLanes = 64;
+/** States that an invocation can hold: its private memory has 8 KiB. */
+export const mostStates = 512;
+
+export const scanDTypes: AllowedDTypes = {
+  '*': narrowFloats,
+  A: ['f32'],
+  initialState: ['f32'],
+  state: ['f32'],
+  finalState: ['f32'],
+  dfinalState: ['f32'],
+  dinitialState: ['f32'],
+  dA: ['f32'],
+  cuSeqlens: ['i32'],
+  stateIndices: ['i32'],
+};
+
+/** What decides the text of the scan's kernels. */
+export interface ScanSpec extends Spec {
+  readonly N: number;
+  readonly softplus: boolean;
+  readonly reverse: boolean;
+  /** Whether B and C change from step to step. */
+  readonly BVaries: boolean;
+  readonly CVaries: boolean;
+}
+
+/** Sequences are cut into chunks of `chunk` steps; a whole sequence is one chunk of so many. */
+export const wholeSequence = 0x7fffffff;
+
+export const scanParams: readonly string[] = [
+  ...sequenceParams,
+  'D',
+  'perGroup',
+  'blocks',
+  'G',
+  'chunk',
+  'perRow',
+];
+
+/** How a call is divided: chunks of all sequences in a row, and blocks of channels that belong to one group. */
+export interface ScanDivision {
+  readonly chunk: number;
+  /** Chunks of one row, when no sequences are packed into it. */
+  readonly perRow: number;
+  /** Chunks of everything; of packed sequences, whose lengths only the device knows, the most there can be. */
+  readonly chunks: number;
+  readonly blocks: number;
+}
+
+export function divide(call: Pick<OpCall, 'inputs' | 'sizes'>, chunk: number): ScanDivision {
+  const { L, D, G } = call.sizes as { L: number; D: number; G: number };
+  const S = sequenceCount(call);
+  const perRow = Math.ceil(L / chunk);
+  const packed = call.inputs['cuSeqlens'] !== undefined;
+  return {
+    chunk,
+    perRow,
+    chunks: packed ? Math.floor(L / chunk) + S : S * perRow,
+    blocks: Math.ceil(D / G / scanLanes),
+  };
+}
+
+export function scanSpec({ inputs, options, sizes }: Pick<OpCall, 'inputs' | 'options' | 'sizes'>): ScanSpec {
+  return {
+    N: sizes['N']!,
+    softplus: options['softplus'] === true,
+    reverse: options['reverse'] === true,
+    BVaries: inputs['B']!.shape.length > 2,
+    CVaries: inputs['C']!.shape.length > 2,
+  };
+}
+
+export function scanValues(call: Bound, { chunk, perRow, blocks }: ScanDivision): Record<string, number> {
+  const { D, G } = call.sizes as { D: number; G: number };
+  return { ...sequenceValues(call), D, perGroup: D / G, blocks, G, chunk, perRow };
+}
+
+/** Operands by the names that {@link scanCode} reads. */
+export function scanOperands(call: Bound): Readonly<Record<string, Operand | undefined>> {
+  const { inputs } = call;
+  return {
+    u: maybe(inputs['u']),
+    delta: maybe(inputs['delta']),
+    A: maybe(inputs['A']),
+    B: projection(inputs['B']!),
+    C: projection(inputs['C']!),
+    D: maybe(inputs['D']),
+    z: maybe(inputs['z']),
+    bias: maybe(inputs['deltaBias']),
+    ...sequenceOperands(call),
+  };
+}
+
+/** Varying B and C are (B, L, G, N), whatever axes they have; constant ones (D, N). */
+export function projection(arg: Arg): Operand {
+  return arg.shape.length === 3 ? operand(arg, [0, 1, undefined, 2]) : operand(arg);
+}
+
+/** States of 4 together, the last ones padded. */
+export function quads(N: number): number {
+  return Math.ceil(N / 4);
+}
+
+/**
+ * Where a workgroup works (`chunk_of`, `place`), and its numbers four states at a time: `A4`, `constant_B`, `varying_B`, and
+ * the time step `step_size`.
+ */
+export function scanCode({ has, spec }: KernelContext<ScanSpec>): string {
+  const { N, BVaries, CVaries, softplus, reverse } = spec;
+  const four = (value: (n: string) => string): string =>
+    [0, 1, 2, 3]
+      .map((i) =>
+        N % 4 === 0
+          ? value(`4u * v + ${i}u`)
+          : `select(0.0, ${value(`min(4u * v + ${i}u, ${N - 1}u)`)}, 4u * v + ${i}u < ${N}u)`,
+      )
+      .join(', ');
+  const matrix = (name: 'B' | 'C', varies: boolean): string =>
+    varies
+      ? `fn ${name}4(q: Sequence, t: u32, g: u32, d: u32, v: u32) -> vec4<f32> { return vec4<f32>(${four((n) => `${name}(q.row, t, g, ${n})`)}); }`
+      : `fn ${name}4(q: Sequence, t: u32, g: u32, d: u32, v: u32) -> vec4<f32> { return vec4<f32>(${four((n) => `${name}(d, ${n})`)}); }`;
+  return `${sequenceCode(has, reverse)}
+const NV = ${quads(N)}u;
+// Steps start to start + count of sequence s.
+struct Chunk { s: u32, start: u32, count: u32, q: Sequence }
+fn first_chunk(s: u32) -> u32 { return ${has('cu') ? 'offset_of(s) / P.chunk + s' : 's * P.perRow'}; }
+fn chunk_of(i: u32) -> Chunk {
+  ${
+    has('cu')
+      ? `
+  var s = 0u;
+  var end = P.S;
+  while (end - s > 1u) {
+    let middle = (s + end) / 2u;
+    if (first_chunk(middle) <= i) { s = middle; } else { end = middle; }
+  }`
+      : 'let s = i / P.perRow;'
+  }
+  let q = sequence(s);
+  let start = (i - first_chunk(s)) * P.chunk;
+  return Chunk(s, start, min(P.chunk, q.size - min(start, q.size)), q);
+}
+fn chunks_of(q: Sequence) -> u32 { return (q.size + P.chunk - 1u) / P.chunk; }
+
+// Of padded states nothing may come, not even NaN from infinite inputs.
+fn real_states(v: u32, h: vec4<f32>) -> vec4<f32> {
+  ${N % 4 === 0 ? 'return h;' : `return select(vec4<f32>(), h, vec4<u32>(4u * v) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(${N}u));`}
+}
+fn A4(d: u32, v: u32) -> vec4<f32> { return vec4<f32>(${four((n) => `A(d, ${n})`)}); }
+${has('B') ? matrix('B', BVaries) : ''}
+${has('C') ? matrix('C', CVaries) : ''}
+fn raw_step(q: Sequence, t: u32, d: u32) -> f32 { return delta(q.row, t, d)${has('bias') ? ' + bias(d)' : ''}; }
+fn step_size(raw: f32) -> f32 { return ${softplus ? 'softplus_(raw)' : 'raw'}; }
+`;
+}
+
+/**
+ * The beginning of a `run` with a workgroup for each chunk and block of channels: `chunk`, `q`, group `g`, channel `d`,
+ * and whether the invocation has one.
+ */
+export const scanPlace = `
+  let block = group % P.blocks;
+  let g = (group / P.blocks) % P.G;
+  let ci = group / P.blocks / P.G;
+  if (lane == 0u) { shared_chunk = chunk_of(ci); }
+  let chunk = workgroupUniformLoad(&shared_chunk);
+  let q = chunk.q;
+  let own = block * LANES + lane;
+  let valid = own < P.perGroup;
+  let d = min(g * P.perGroup + own, P.D - 1u);
+`;
+export const sharedChunk = 'var<workgroup> shared_chunk: Chunk;';

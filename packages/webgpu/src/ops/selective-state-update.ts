@@ -1,0 +1,102 @@
+import { dispatch } from '../shader/kernel.ts';
+import type { Kernel, Spec } from '../shader/kernel.ts';
+import { maybe, operand } from '../shader/operand.ts';
+import type { Arg } from '../shader/operand.ts';
+import type { KernelOp } from './kernel-op.ts';
+import { narrowFloats, unsupported } from './refusal.ts';
+
+const lanes = 64;
+const dtypes = { '*': narrowFloats, A: ['f32'], state: ['f32'], stateIndices: ['i32'] } as const;
+
+interface UpdateSpec extends Spec {
+  readonly softplus: boolean;
+}
+
+/** One step of the recurrence, a channel an invocation. Channels are heads (H, P), or one head. */
+const updateKernel: Kernel<UpdateSpec> = {
+  name: 'state update',
+  lanes,
+  params: ['E', 'channels', 'P', 'N', 'perGroup', 'slots'],
+  stores: { y: 'elements', state: 'elements' },
+  code: ({ has, spec }) => `
+fn run(group: u32, lane: u32) {
+  let e = group * LANES + lane;
+  if (e >= P.E) { return; }
+  let b = e / P.channels;
+  let c = e % P.channels;
+  let h = c / P.P;
+  let p = c % P.P;
+  let g = c / P.perGroup;
+  ${has('indices') ? 'var slot = indices(b); if (slot >= i32(P.slots)) { slot = -1; }' : 'let slot = i32(b);'}
+  if (slot < 0) { y_store(y_at(b, h, p), 0.0); return; }
+  let own = u32(slot);
+  var dt = dt_in(b, h, p)${has('bias') ? ' + bias(h, p)' : ''};
+  ${spec.softplus ? 'dt = softplus_(dt);' : ''}
+  let u = x(b, h, p);
+  let dtx = dt * u;
+  var sum = 0.0;
+  for (var n = 0u; n < P.N; n++) {
+    let at = state_at(own, h, p, n);
+    let next = exp_(dt * A(h, p, n)) * state_load(at) + dtx * B(b, g, n);
+    state_store(at, next);
+    sum += next * C(b, g, n);
+  }
+  ${has('D') ? 'sum += D(h, p) * u;' : ''}
+  ${has('z') ? 'sum *= silu_(z(b, h, p));' : ''}
+  y_store(y_at(b, h, p), sum);
+}`,
+};
+
+export const selectiveStateUpdate: KernelOp = {
+  assess(call) {
+    const { B, N } = call.sizes as { B: number; N: number };
+    const channels = channelsOf(call.sizes);
+    return (
+      unsupported(call, dtypes) ?? {
+        ok: true,
+        numerics: 'tolerance',
+        cost: { flops: 8 * B * channels * N, bytes: 8 * B * channels * N },
+      }
+    );
+  },
+
+  dispatches({ inputs, outputs, options, sizes }) {
+    const { B, N, G, P } = sizes as { B: number; N: number; G: number; P?: number };
+    const channels = channelsOf(sizes);
+    const heads = P !== undefined;
+    const sequence = heads ? [0, 1, 2] : [0, undefined, 1];
+    const perChannel = heads ? [0, 1] : [undefined, 0];
+    const projection = (arg: Arg) => operand(arg, arg.shape.length === 3 ? [0, 1, 2] : [0, undefined, 1]);
+    return [
+      dispatch(updateKernel, {
+        spec: { softplus: options['softplus'] === true },
+        operands: {
+          state: operand(inputs['state']!, heads ? [0, 1, 2, 3] : [0, undefined, 1, 2]),
+          x: operand(inputs['x']!, sequence),
+          dt_in: operand(inputs['dt']!, sequence),
+          A: operand(inputs['A']!, heads ? [0, 1, 2] : [undefined, 0, 1]),
+          B: projection(inputs['B']!),
+          C: projection(inputs['C']!),
+          D: maybe(inputs['D'], perChannel),
+          z: maybe(inputs['z'], sequence),
+          bias: maybe(inputs['dtBias'], perChannel),
+          indices: maybe(inputs['stateIndices']),
+          y: operand(outputs['y']!, sequence),
+        },
+        params: {
+          E: B * channels,
+          channels,
+          P: P ?? channels,
+          N,
+          perGroup: channels / G,
+          slots: inputs['state']!.shape[0]!,
+        },
+        groups: Math.ceil((B * channels) / lanes),
+      }),
+    ];
+  },
+};
+
+function channelsOf(sizes: Readonly<Record<string, number>>): number {
+  return sizes['D'] ?? sizes['H']! * sizes['P']!;
+}

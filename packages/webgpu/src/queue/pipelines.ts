@@ -1,0 +1,123 @@
+import { computeStage } from '../flags.ts';
+import type { Page } from '../memory/pages.ts';
+import type { Lowered } from '../shader/lower.ts';
+
+/** Bytes of a parameter block that a binding sees; blocks start at multiples of the largest alignment there is. */
+export const parameterBytes = 512;
+
+/** Pipelines by their text, layouts by the number of pages, bind groups by the pages: each made once for a device. */
+export class Pipelines {
+  readonly #device: GPUDevice;
+  readonly #layouts: { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout }[] = [];
+  readonly #pipelines = new Map<string, GPUComputePipeline>();
+  readonly #compiling = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #uniforms = new Map<GPUBuffer, number>();
+  #next = 0;
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** How many different kernels have been compiled. */
+  get size(): number {
+    return this.#pipelines.size;
+  }
+
+  /** Compiled now, if it has not been. */
+  get(lowered: Lowered): GPUComputePipeline {
+    const ready = this.#pipelines.get(lowered.key);
+    if (ready) return ready;
+    const pipeline = this.#device.createComputePipeline(this.#descriptor(lowered));
+    this.#pipelines.set(lowered.key, pipeline);
+    return pipeline;
+  }
+
+  /** Compiled without blocking. */
+  compile(lowered: Lowered): Promise<GPUComputePipeline> {
+    const { key } = lowered;
+    const ready = this.#pipelines.get(key);
+    if (ready) return Promise.resolve(ready);
+    let compiling = this.#compiling.get(key);
+    if (!compiling) {
+      compiling = this.#device
+        .createComputePipelineAsync(this.#descriptor(lowered))
+        .then((pipeline) => {
+          this.#pipelines.set(key, pipeline);
+          return pipeline;
+        })
+        .finally(() => this.#compiling.delete(key));
+      this.#compiling.set(key, compiling);
+    }
+    return compiling;
+  }
+
+  /** The bindings of these pages, with the parameters at a dynamic offset of `uniform`. */
+  group(uniform: GPUBuffer, pages: readonly Page[]): GPUBindGroup {
+    let id = this.#uniforms.get(uniform);
+    if (id === undefined) this.#uniforms.set(uniform, (id = this.#next++));
+    const key = `${id}:${pages.map((page) => page.id).join()}`;
+    let group = this.#groups.get(key);
+    if (!group) {
+      group = this.#device.createBindGroup({
+        layout: this.#layout(pages.length).group,
+        entries: [
+          { binding: 0, resource: { buffer: uniform, size: parameterBytes } },
+          ...pages.map(({ buffer }, slot) => ({ binding: slot + 1, resource: { buffer } })),
+        ],
+      });
+      this.#groups.set(key, group);
+    }
+    return group;
+  }
+
+  /** Drops what refers to a page that is no more. */
+  forgetPage({ id }: Page): void {
+    for (const key of this.#groups.keys()) {
+      if (
+        key
+          .slice(key.indexOf(':') + 1)
+          .split(',')
+          .includes(String(id))
+      )
+        this.#groups.delete(key);
+    }
+  }
+
+  /** Drops what refers to a uniform buffer that is no more. */
+  forgetUniform(uniform: GPUBuffer): void {
+    const id = this.#uniforms.get(uniform);
+    this.#uniforms.delete(uniform);
+    for (const key of this.#groups.keys()) if (key.startsWith(`${id}:`)) this.#groups.delete(key);
+  }
+
+  #descriptor({ key, name, code, pages }: Lowered): GPUComputePipelineDescriptor {
+    const module = this.#device.createShaderModule({ label: key, code: code() });
+    return {
+      label: name,
+      layout: this.#layout(pages.length).pipeline,
+      compute: { module, entryPoint: 'main' },
+    };
+  }
+
+  #layout(pages: number): { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout } {
+    const ready = this.#layouts[pages];
+    if (ready) return ready;
+    const group = this.#device.createBindGroupLayout({
+      entries: [
+        {
+          binding: 0,
+          visibility: computeStage,
+          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: parameterBytes },
+        },
+        ...Array.from({ length: pages }, (_, slot) => ({
+          binding: slot + 1,
+          visibility: computeStage,
+          buffer: { type: 'storage' as const },
+        })),
+      ],
+    });
+    const pipeline = this.#device.createPipelineLayout({ bindGroupLayouts: [group] });
+    return (this.#layouts[pages] = { group, pipeline });
+  }
+}
