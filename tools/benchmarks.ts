@@ -44,22 +44,24 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Comparisons with peers, on one thread unless the command says otherwise. */
+/** Comparisons with peers, on one thread. */
 const comparisons: Readonly<Record<string, readonly string[]>> = {
-  torch: ['scan --against torch --rounds 3', 'scan --grad --against torch --rounds 3'],
+  torch: [
+    'scan --backend wasm --against torch --seconds 0 --rounds 5',
+    'scan --backend wasm --against torch --seconds 0 --rounds 3 --grad',
+  ],
   llama: [
-    'prefill --against llama.cpp --rounds 3',
-    'prefill --against llama.cpp --rounds 3 --weights bf16',
-    'prefill --against llama.cpp --rounds 3 --weights i8',
-    'decode --against llama.cpp',
-    'decode --against llama.cpp --weights bf16',
-    'decode --against llama.cpp --weights i8',
+    'prefill --backend wasm --against llama.cpp --seconds 0 --rounds 3',
+    'prefill --backend wasm --against llama.cpp --seconds 0 --rounds 3 --weights bf16',
+    'decode --backend wasm --against llama.cpp --rounds 3',
+    'decode --backend wasm --against llama.cpp --rounds 3 --weights bf16',
+    'decode --backend wasm --against llama.cpp --rounds 3 --weights i8',
   ],
   wllama: [
-    'prefill --against wllama --rounds 3 --backend wasm',
-    'decode --against wllama --backend wasm',
-    'decode --against wllama --backend wasm --weights bf16 --peer-weights f32',
-    'decode --against wllama --backend wasm --weights i8',
+    'prefill --backend wasm --against wllama --rounds 3',
+    'decode --backend wasm --against wllama',
+    'decode --backend wasm --against wllama --weights bf16 --peer-weights f32',
+    'decode --backend wasm --against wllama --weights i8',
   ],
 };
 

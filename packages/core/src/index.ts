@@ -58,5 +58,5 @@ export { denseStrides, elementCount, elementSpan, forEachPosition, isContiguous 
 export type { Layout, Shape } from './shape.ts';
 export { Tensor } from './tensor.ts';
 export type { FloatTensor } from './tensor.ts';
-export { onTrace, performanceTrack } from './trace.ts';
+export { onTrace, performanceTrack, trace, tracing } from './trace.ts';
 export type { TraceEvent, TraceListener } from './trace.ts';

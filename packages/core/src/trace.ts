@@ -28,6 +28,13 @@ export type TraceEvent =
       readonly milliseconds?: number;
     }
   | {
+      /** one submission, by the clock of the device; only of devices that have one */
+      readonly type: 'device';
+      readonly backend: string;
+      readonly dispatches: number;
+      readonly milliseconds: number;
+    }
+  | {
       readonly type: 'backend';
       readonly backend: string;
       readonly what: 'loaded' | 'failed' | 'lost' | 'disposed';

@@ -113,9 +113,7 @@ export class WebGpuBackend implements Backend<Allocation> {
     const list = this.#lower(calls).filter(({ lowered }) => lowered.groups > 0);
     const pipelines = await Promise.all(
       list.map(({ lowered, call }) =>
-        this.#pipelines.compile(lowered).catch((cause: unknown) => {
-          throw new CallFailure(call, cause);
-        }),
+        this.#pipelines.compile(lowered).catch((cause: unknown) => this.#notCompiled(calls[call]!, cause)),
       ),
     );
     throwIfAborted(signal, 'preparing a program');
@@ -209,6 +207,20 @@ export class WebGpuBackend implements Backend<Allocation> {
         );
       }),
     );
+  }
+
+  async #notCompiled({ op, inputs }: BoundCall<Allocation>, cause: unknown): Promise<never> {
+    // Whether the device is gone, it says after it has failed whatever was pending.
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#requirePresent();
+    const shapes = Object.entries(inputs).map(
+      ([name, { dtype, shape }]) => `${name} ${dtype} (${shape.join(', ')})`,
+    );
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new SsError('execution-failed', `${op}(${shapes.join(', ')}) cannot be compiled: ${message}`, {
+      cause,
+      details: { op },
+    });
   }
 
   /** Everything that does not change from run to run: parameters, and what they are bound with. */

@@ -44,7 +44,9 @@ function unavailable(why: string, cause?: unknown): SsError {
 }
 
 function describe({ adapterInfo, features: has }: GPUDevice): DeviceInfo {
-  const { vendor, architecture, device, description, isFallbackAdapter } = adapterInfo;
+  // Not every runtime says what its adapter is.
+  const info: Partial<GPUAdapterInfo> = adapterInfo ?? {};
+  const { vendor, architecture, device, description, isFallbackAdapter = false } = info;
   const name = description || [vendor, device || architecture].filter(Boolean).join(' ') || 'GPU';
   return {
     kind: isFallbackAdapter ? 'cpu' : 'gpu',

@@ -29,7 +29,9 @@ async function probe(options: WebGpuOptions): Promise<Probe> {
   const gpu = await findGpu(options);
   if (gpu === undefined) return { available: false, blockers: [gpuMissing()] };
   const adapter = await gpu.requestAdapter(adapterRequest(options));
-  const fallback = adapter?.info.isFallbackAdapter ?? false;
+  // Not every runtime says what its adapter is.
+  const info: Partial<GPUAdapterInfo> | undefined = adapter?.info;
+  const fallback = info?.isFallbackAdapter ?? false;
   if (adapter === null || (fallback && options.fallbackAdapter === false)) {
     const message = fallback
       ? 'the only adapter computes on the processor (a fallback adapter), which was not wanted'

@@ -1,10 +1,11 @@
-import { SsError } from '@ss/core';
+import { SsError, trace, tracing } from '@ss/core';
 import { bufferUsage } from '../flags.ts';
 import type { Allocation, Page } from '../memory/pages.ts';
 import type { Lowered } from '../shader/lower.ts';
 import { parameterBytes } from './pipelines.ts';
 import type { Pipelines } from './pipelines.ts';
 import { ReadStaging } from './staging.ts';
+import { Stopwatch } from './stopwatch.ts';
 
 /** Parameter blocks of one submission. */
 const mostBlocks = 256;
@@ -25,6 +26,9 @@ interface Batch {
   readonly encoder: GPUCommandEncoder;
   pass: GPUComputePassEncoder | undefined;
   blocks: number;
+  dispatches: number;
+  /** While somebody listens, where the device has a clock. */
+  readonly stopwatch: Stopwatch | undefined;
   readonly pages: Set<Page>;
   /** Answers of error scopes that were opened while it was encoded. */
   readonly scopes: Promise<GPUError | null>[];
@@ -50,6 +54,7 @@ export class CommandStream {
   /** Rejects when the device goes away. */
   readonly #lost: Promise<never>;
   readonly #mostGroups: number;
+  readonly #hasClock: boolean;
   #batch: Batch | undefined;
 
   constructor(device: GPUDevice, pipelines: Pipelines, lost: Promise<SsError>) {
@@ -65,6 +70,7 @@ export class CommandStream {
       throw error;
     });
     this.#lost.catch(() => undefined);
+    this.#hasClock = device.features.has('timestamp-query');
     this.#mostGroups = device.limits.maxComputeWorkgroupsPerDimension;
   }
 
@@ -136,6 +142,7 @@ export class CommandStream {
     endPass(batch);
     const { queue } = this.#device;
     const { blocks, scopes, pages, encoder, done } = batch;
+    this.#time(batch);
     if (blocks > 0) queue.writeBuffer(this.#uniform, 0, this.#blocks, 0, blocks * words);
     this.#device.pushErrorScope('out-of-memory');
     this.#device.pushErrorScope('internal');
@@ -158,14 +165,41 @@ export class CommandStream {
     if (this.#batch) return this.#batch;
     const done = withResolvers<void>();
     done.promise.catch(() => undefined);
-    const encoder = this.#device.createCommandEncoder();
-    this.#batch = { encoder, pass: undefined, blocks: 0, pages: new Set(), scopes: [], done };
+    this.#batch = {
+      encoder: this.#device.createCommandEncoder(),
+      pass: undefined,
+      blocks: 0,
+      dispatches: 0,
+      stopwatch: this.#hasClock && tracing() ? new Stopwatch(this.#device) : undefined,
+      pages: new Set(),
+      scopes: [],
+      done,
+    };
     queueMicrotask(() => this.flush());
     return this.#batch;
   }
 
+  /** Tells whoever listens how long the device took. */
+  #time({ stopwatch, dispatches, encoder }: Batch): void {
+    if (stopwatch === undefined) return;
+    if (dispatches > 0) {
+      const { bytes, ...place } = this.#staging.reserve(Stopwatch.bytes, 0, Stopwatch.bytes);
+      stopwatch.stop(encoder, place);
+      const tell = (times: Uint8Array): void =>
+        trace({
+          type: 'device',
+          backend: 'webgpu',
+          dispatches,
+          milliseconds: Stopwatch.milliseconds(times),
+        });
+      // A failure is heard of by whoever reads results.
+      bytes.then(tell, () => undefined).finally(() => stopwatch.dispose());
+    } else stopwatch.dispose();
+  }
+
   #encode(batch: Batch, { pipeline, group, offset, x, y }: Command): void {
-    batch.pass ??= batch.encoder.beginComputePass();
+    batch.pass ??= batch.encoder.beginComputePass(batch.stopwatch?.pass);
+    batch.dispatches++;
     batch.pass.setPipeline(pipeline);
     batch.pass.setBindGroup(0, group, [offset]);
     batch.pass.dispatchWorkgroups(x, y);
