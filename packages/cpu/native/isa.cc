@@ -1,16 +1,30 @@
 #include "isa.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 
 #include "hwy/highway.h"
 
 namespace ss {
+namespace {
+
+/**
+ * What this processor and this build have in common, a bit for each; the better ones are the lower bits. Asked once:
+ * asking Highway sets its dispatch back to everything that it finds.
+ */
+int64_t Targets() {
+  static const int64_t targets = hwy::SupportedTargets() & HWY_TARGETS;
+  return targets;
+}
+
+std::atomic<int64_t> usable{Targets()};
+
+}  // namespace
 
 std::string ChosenIsa() {
-  // A better target is a lower bit.
-  const int64_t usable = hwy::SupportedTargets() & HWY_TARGETS;
-  std::string name = hwy::TargetName(usable & -usable);
+  const int64_t targets = usable.load();
+  std::string name = hwy::TargetName(targets & -targets);
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   return name;
 }
@@ -25,7 +39,9 @@ bool LimitIsa(const std::string& name) {
   const int64_t best = name == "neon" ? HWY_NEON : 0;
 #endif
   if (best == 0) return false;
-  hwy::DisableTargets(best - 1);
+  const int64_t limited = Targets() & ~(best - 1);
+  usable.store(limited);
+  hwy::GetChosenTarget().Update(limited);
   return true;
 }
 
