@@ -121,7 +121,8 @@ HWY_NOINLINE void Retrace(const Stretch& s) {
   HWY_UNROLL(16)
   for (int n = 0; n < K; n++) {
     g[n] = hn::Load(d, s.g + n * lanes);
-    dA[n] = hn::Load(d, s.dA + n * lanes);
+    // A sum of its own for each tile: over a long sequence it loses far less than one sum would.
+    dA[n] = hn::Zero(d);
   }
   const float *B = s.B + last * s.B_step, *C = s.C + last * s.C_step, *A = s.A;
   const float *a = s.a + last * K * lanes, *h = s.h + last * K * lanes;
@@ -164,7 +165,7 @@ HWY_NOINLINE void Retrace(const Stretch& s) {
   HWY_UNROLL(16)
   for (int n = 0; n < K; n++) {
     hn::Store(g[n], d, s.g + n * lanes);
-    hn::Store(dA[n], d, s.dA + n * lanes);
+    hn::Store(hn::Add(hn::Load(d, s.dA + n * lanes), dA[n]), d, s.dA + n * lanes);
   }
 }
 
