@@ -53,7 +53,7 @@ Napi::Value Assess(const Napi::CallbackInfo& info) {
   const int threads = info[2].As<Napi::Number>().Int32Value();
   answer.Set("bitwise", assessment.bitwise);
   answer.Set("contiguous", assessment.contiguous);
-  answer.Set("scratchBytes", static_cast<double>(ScratchBytes(assessment, threads)));
+  answer.Set("scratchBytes", static_cast<double>(ScratchBytes(assessment.shared_scratch, assessment.own_scratch, threads)));
   answer.Set("flops", assessment.flops);
   answer.Set("bytes", assessment.bytes);
   if (!assessment.notes.empty()) answer.Set("notes", Strings(env, assessment.notes));

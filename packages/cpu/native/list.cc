@@ -26,6 +26,37 @@ Extent ExtentOf(const Arg& arg) {
   return extent;
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+/** The scratch of a call as one piece of memory for each part, so that a sanitizer sees what goes beyond. */
+class ScratchParts {
+ public:
+  ScratchParts(char*, size_t shared, size_t own, int threads) {
+    parts_.push_back(Storage::Allocate(shared));
+    for (int thread = 0; thread < threads; thread++) parts_.push_back(Storage::Allocate(own));
+  }
+  ~ScratchParts() {
+    for (Storage* part : parts_) part->Release();
+  }
+  Scratch Of(int thread) const { return {parts_[0]->data(), parts_[static_cast<size_t>(thread) + 1]->data()}; }
+
+ private:
+  std::vector<Storage*> parts_;
+};
+#else
+/** The scratch of a call: what its threads share, then what each has for its own. */
+class ScratchParts {
+ public:
+  ScratchParts(char* scratch, size_t shared, size_t own, int)
+      : shared_(scratch), own_(scratch + RoundUp(shared)), step_(RoundUp(own)) {}
+  Scratch Of(int thread) const { return {shared_, own_ + step_ * static_cast<size_t>(thread)}; }
+
+ private:
+  char* shared_;
+  char* own_;
+  size_t step_;
+};
+#endif
+
 }  // namespace
 
 double CallReader::Word() {
@@ -118,8 +149,8 @@ void CallList::Plan() {
     try {
       const Assessment assessment = planned.call.op->assess(planned.call);
       if (!assessment.refusal.code.empty()) throw std::runtime_error(assessment.refusal.message);
-      planned.shared_scratch = RoundUp(assessment.shared_scratch);
-      planned.own_scratch = RoundUp(assessment.own_scratch);
+      planned.shared_scratch = assessment.shared_scratch;
+      planned.own_scratch = assessment.own_scratch;
       planned.phases = planned.call.op->plan(planned.call);
     } catch (const std::exception& error) {
       throw CallError(static_cast<int>(i), error.what());
@@ -133,14 +164,13 @@ void CallList::Run(Pool& pool) {
   for (size_t i = 0; i < calls_.size(); i++) {
     const Planned& planned = calls_[i];
     try {
-      const size_t needed = planned.shared_scratch + planned.own_scratch * static_cast<size_t>(pool.threads());
-      if (needed > planned.scratch_bytes) throw std::runtime_error("the scratch of a call is too small");
-      char* const own = planned.scratch + planned.shared_scratch;
+      if (ScratchBytes(planned.shared_scratch, planned.own_scratch, pool.threads()) > planned.scratch_bytes)
+        throw std::runtime_error("the scratch of a call is too small");
+      const ScratchParts scratch(planned.scratch, planned.shared_scratch, planned.own_scratch, pool.threads());
       for (const Phase& phase : planned.phases) {
         if (pool.cancelled()) return;
-        pool.Run(phase.units, phase.nanoseconds, [&](int thread, int64_t unit) {
-          phase.run({planned.scratch, own + planned.own_scratch * static_cast<size_t>(thread)}, unit);
-        });
+        pool.Run(phase.units, phase.nanoseconds,
+                 [&](int thread, int64_t unit) { phase.run(scratch.Of(thread), unit); });
       }
     } catch (const std::exception& error) {
       throw CallError(static_cast<int>(i), error.what());
@@ -148,8 +178,8 @@ void CallList::Run(Pool& pool) {
   }
 }
 
-size_t ScratchBytes(const Assessment& assessment, int threads) {
-  return RoundUp(assessment.shared_scratch) + RoundUp(assessment.own_scratch) * static_cast<size_t>(threads);
+size_t ScratchBytes(size_t shared, size_t own, int threads) {
+  return RoundUp(shared) + RoundUp(own) * static_cast<size_t>(threads);
 }
 
 }  // namespace ss

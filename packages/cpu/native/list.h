@@ -77,7 +77,7 @@ class CallList {
   bool planned_ = false;
 };
 
-/** What the engine has to allocate for a call with these needs, for a device with so many threads. */
-size_t ScratchBytes(const Assessment& assessment, int threads);
+/** What the engine has to allocate for a call with so much scratch shared and for each thread. */
+size_t ScratchBytes(size_t shared, size_t own, int threads);
 
 }  // namespace ss

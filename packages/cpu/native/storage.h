@@ -48,7 +48,12 @@ class Storage {
 
  private:
   static constexpr size_t kHugePage = size_t{2} << 20;
+#if defined(__SANITIZE_ADDRESS__)
+  // It watches over what malloc hands out.
+  static constexpr bool kMaps = false;
+#else
   static constexpr bool kMaps = SS_STORAGE_MAPS;
+#endif
   static constexpr size_t kMost = SIZE_MAX / 4;
 
   explicit Storage(size_t bytes) : bytes_(bytes) {}
@@ -87,11 +92,8 @@ class Storage {
 #endif
   }
 
-  bool Take() {
-    const size_t rounded = (bytes_ + kAlignment - 1) / kAlignment * kAlignment;
-    data_ = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
-    return data_ != nullptr;
-  }
+  /** No byte more than asked for: a sanitizer sees what goes beyond. */
+  bool Take() { return posix_memalign(&data_, kAlignment, bytes_ == 0 ? 1 : bytes_) == 0; }
 
 #if defined(__APPLE__) && defined(__aarch64__)
   static constexpr size_t kSmallPage = 16384;
