@@ -95,8 +95,21 @@ HWY_INLINE V LoadBF16(D d, const uint16_t* from) {
 
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V LoadF16(D d, const uint16_t* from) {
+#if HWY_TARGET <= HWY_AVX2 || HWY_ARCH_ARM
   const hn::Rebind<hwy::float16_t, D> d16;
   return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(from)));
+#else
+  // As F16ToFloat: what Highway does without an instruction for it takes infinities and NaN for numbers.
+  const hn::Rebind<uint16_t, D> d16;
+  const hn::RebindToUnsigned<D> d32;
+  const auto bits = hn::PromoteTo(d32, hn::LoadU(d16, from));
+  const auto magnitude = hn::ShiftLeft<13>(hn::And(bits, hn::Set(d32, 0x7fffu)));
+  const auto sign = hn::ShiftLeft<16>(hn::And(bits, hn::Set(d32, 0x8000u)));
+  const auto value = hn::BitCast(d32, hn::Mul(hn::BitCast(d, magnitude), hn::Set(d, 0x1p112f)));
+  const auto special = hn::Gt(hn::BitCast(hn::RebindToSigned<D>(), magnitude), hn::Set(hn::RebindToSigned<D>(), 0x0f7fffff));
+  const auto filled = hn::And(hn::VecFromMask(d32, hn::RebindMask(d32, special)), hn::Set(d32, 0x7f800000u));
+  return hn::BitCast(d, hn::Or(hn::Or(value, filled), sign));
+#endif
 }
 
 template <class D, class V = hn::Vec<D>>
