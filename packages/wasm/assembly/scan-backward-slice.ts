@@ -41,7 +41,7 @@ export class Slice {
   constantC: usize;
   dB: usize;
   dC: usize;
-  /** [channel], as the next eight; `reach` is the largest dt of a tile, see {@link advanceState}. */
+  /** [channel], as the next eight; `reach` is the largest dt of a tile, see {@link advancePair}. */
   skip: usize;
   bias: usize;
   dskip: usize;

@@ -2,8 +2,8 @@ import { C1, C2, C3, C4, C5, clamp, constant, exp2Within, HIGHEST, LOG2E, LOWEST
 import { madd } from './vector';
 
 /*
- * The loops over the time steps of one tile: going forward for the states, going back for the gradients. What a
- * tile keeps lies at constant distances, so that a step moves few pointers.
+ * What a tile of time steps keeps, at constant distances so that a step moves few pointers, and the loops that go
+ * forward over it for the states; the one that goes back is in `scan-backward-gradients.ts`.
  */
 
 /** Time steps of a tile: what a block needs of one fits a first-level cache. */
@@ -50,7 +50,7 @@ export const SCAN_BACKWARD_TILE: u32 = 32;
 // @ts-ignore: decorator
 @inline export const PAIR_ROW: usize = 2 * ROW;
 // @ts-ignore: decorator
-@inline const STATES: usize = SCAN_BACKWARD_TILE * PAIR_ROW;
+@inline export const STATES: usize = SCAN_BACKWARD_TILE * PAIR_ROW;
 // @ts-ignore: decorator
 @inline export const PAIR_BYTES: usize = STATES + (SCAN_BACKWARD_TILE + 1) * PAIR_ROW;
 
@@ -61,113 +61,97 @@ export const SCAN_BACKWARD_TILE: u32 = 32;
 @inline export const LANES: usize = 64;
 
 /**
- * e^y = 1 + y + e2 y^2 + ... on [-0.625, 0] with degree 5 and on [-1, 0] with degree 6: minimax under exact constant
- * and linear terms, relative errors 7.6e-8 and 4.2e-8. With its coefficients times powers of A it is a polynomial in dt:
- * one multiply-add for each, and no reduction.
+ * e^y = 1 + y + e2 y^2 + ... with degree 4 on [-0.32, 0], 5 on [-0.66, 0] and 7 on [-1.5, 0]: minimax under exact
+ * constant and linear terms, relative errors below 1.5e-7. With its coefficients times powers of A it is a polynomial
+ * in dt: one multiply-add for each, and no reduction. After them the bounds, the steepest A, and the largest |dt A|
+ * for which exp2 needs no clamps.
  */
 const polynomials = memory.data<f32>([
-  0.49997276, 0.16635992, 0.04045571, 0.0062737, 0.0,
-  0.49998966584434845, 0.16656661453041494, 0.041308153650264134, 0.007720524959936466, 0.0008687766463072354,
-  -0.625, -1.0, -4096.0, 126.0,
+  0.499921232, 0.165510416, 0.0362997688, 0.0, 0.0, 0.0,
+  0.499966383, 0.166308627, 0.0403284468, 0.00617425982, 0.0, 0.0,
+  0.499994516, 0.166620746, 0.0415194333, 0.00809521135, 0.00117805216, 9.65909639e-05,
+  0.32, 0.66, 1.5, 4096.0, 87.0,
 ]);
+/** Bytes of the coefficients of one degree. */
+// @ts-ignore: decorator
+@inline const DEGREE: usize = 24;
 
-/** Where dt A of a tile lies: anywhere; where exp2 needs no clamps; in [-1, 0]; in [-0.625, 0]. */
+/** How e^(dt A) of a tile is made: by exp2 with and without its clamps, or by a polynomial of that degree. */
 // @ts-ignore: decorator
 @inline const ANYWHERE: u32 = 0;
 // @ts-ignore: decorator
 @inline const WITHIN: u32 = 1;
 // @ts-ignore: decorator
-@inline const UNIT: u32 = 2;
+@inline const DEGREE_4: u32 = 4;
 // @ts-ignore: decorator
-@inline const NEAR: u32 = 3;
+@inline const DEGREE_5: u32 = 5;
+// @ts-ignore: decorator
+@inline const DEGREE_7: u32 = 7;
 
-/** `reach` is the largest dt of the tile when no dt is negative, and negative or NaN otherwise. */
+/** Of two states; `reach` is the largest dt of the tile when no dt is negative, and negative or NaN otherwise. */
 // @ts-ignore: decorator
 @inline
-function rangeOf(reach: v128, A: v128): u32 {
+function rangeOf(reach: v128, A: usize): u32 {
   if (i32x4.bitmask(reach)) return ANYWHERE;
-  const y = f32x4.mul(reach, A);
-  const limit = v128.load32_splat(polynomials, 52);
-  if (!i32x4.all_true(f32x4.lt(f32x4.abs(f32x4.mul(y, constant(LOG2E))), limit))) return ANYWHERE;
-  const steepest = v128.load32_splat(polynomials, 48);
-  if (!i32x4.all_true(v128.and(f32x4.le(A, f32x4.splat(0)), f32x4.gt(A, steepest)))) return WITHIN;
-  if (i32x4.all_true(f32x4.ge(y, v128.load32_splat(polynomials, 40)))) return NEAR;
-  return i32x4.all_true(f32x4.ge(y, v128.load32_splat(polynomials, 44))) ? UNIT : WITHIN;
+  const A0 = v128.load(A), A1 = v128.load(A, ROW);
+  const steepest = f32x4.max(f32x4.abs(A0), f32x4.abs(A1));
+  const y = f32x4.mul(reach, steepest);
+  if (!i32x4.all_true(f32x4.lt(y, v128.load32_splat(polynomials, 3 * DEGREE + 16)))) return ANYWHERE;
+  // No A is positive, and none is steeper than its powers allow.
+  const fit = v128.and(f32x4.le(f32x4.max(A0, A1), f32x4.splat(0)), f32x4.lt(steepest, v128.load32_splat(polynomials, 3 * DEGREE + 12)));
+  if (!i32x4.all_true(v128.and(fit, f32x4.le(y, v128.load32_splat(polynomials, 3 * DEGREE + 8))))) return WITHIN;
+  if (i32x4.all_true(f32x4.le(y, v128.load32_splat(polynomials, 3 * DEGREE)))) return DEGREE_4;
+  return i32x4.all_true(f32x4.le(y, v128.load32_splat(polynomials, 3 * DEGREE + 4))) ? DEGREE_5 : DEGREE_7;
 }
 
 /** e_k A^k */
 // @ts-ignore: decorator
 @inline
-function term(k: usize, Ak: v128, near: bool): v128 {
-  return f32x4.mul(Ak, v128.load32_splat(polynomials + (near ? 0 : 20) + ((k - 2) << 2)));
+function term(k: usize, Ak: v128, degree: u32): v128 {
+  return f32x4.mul(Ak, v128.load32_splat(polynomials + (degree == 4 ? 0 : degree == 5 ? DEGREE : 2 * DEGREE) + ((k - 2) << 2)));
 }
 
-/** One state of a block over a tile, from `from` to `to`; B as in {@link remakePair}. */
+/** e^(dt A) for the terms of one A. */
 // @ts-ignore: decorator
 @inline
-export function advanceState(tile: usize, reach: usize, A: usize, from: usize, to: usize, B: usize, steps: u32, BVaries: bool): void {
+function decayByPowers(dt: v128, k7: v128, k6: v128, k5: v128, k4: v128, k3: v128, k2: v128, A: v128, one: v128, degree: u32): v128 {
+  let p = k4;
+  if (degree == 5) p = madd(k5, dt, k4);
+  if (degree == 7) p = madd(madd(madd(k7, dt, k6), dt, k5), dt, k4);
+  return madd(madd(madd(madd(p, dt, k3), dt, k2), dt, A), dt, one);
+}
+
+/** Two states of a block over a tile, from `from` to `to`; B as in {@link remakePair}. */
+// @ts-ignore: decorator
+@inline
+export function advancePair(tile: usize, reach: usize, A: usize, from: usize, to: usize, B: usize, steps: u32, BVaries: bool): void {
   for (let half: usize = 0; half < ROW; half += 16) {
     const at = tile + half, end = at + steps * ROW;
-    const decay = v128.load(A + half), h = v128.load(from + half);
-    const b = BVaries ? B : B + half;
-    const range = BVaries ? rangeOf(v128.load(reach + half), decay) : ANYWHERE;
-    if (range == NEAR) v128.store(to + half, advanceNear(at, end, b, decay, h));
-    else if (range == UNIT) v128.store(to + half, advanceUnit(at, end, b, decay, h));
-    else if (range == WITHIN) v128.store(to + half, advanceWithin(at, end, b, decay, h));
-    else v128.store(to + half, advance(at, end, b, decay, h, BVaries));
+    const range = BVaries ? rangeOf(v128.load(reach + half), A + half) : ANYWHERE;
+    if (range == DEGREE_4) advance4(at, end, B, A + half, from + half, to + half);
+    else if (range == DEGREE_5) advance5(at, end, B, A + half, from + half, to + half);
+    else if (range == DEGREE_7) advance7(at, end, B, A + half, from + half, to + half);
+    else if (range == WITHIN) advanceWithin(at, end, B, A + half, from + half, to + half);
+    else walkByExp2(at, end, BVaries ? B : B + half, 0, A + half, from + half, to + half, 0, BVaries, false, false, false, false);
   }
 }
 
-function advanceNear(at: usize, end: usize, b: usize, A: v128, h: v128): v128 {
-  return advanceByPowers(at, end, b, A, h, true);
+// Functions of their own, or Binaryen folds all forms of a loop into one that asks at every step.
+
+function advance4(at: usize, end: usize, b: usize, A: usize, from: usize, to: usize): void {
+  walkByPowers(at, end, b, A, from, to, 0, false, false, 4);
 }
 
-function advanceUnit(at: usize, end: usize, b: usize, A: v128, h: v128): v128 {
-  return advanceByPowers(at, end, b, A, h, false);
+function advance5(at: usize, end: usize, b: usize, A: usize, from: usize, to: usize): void {
+  walkByPowers(at, end, b, A, from, to, 0, false, false, 5);
 }
 
-// @ts-ignore: decorator
-@inline
-function advanceByPowers(at: usize, end: usize, b: usize, A: v128, h: v128, near: bool): v128 {
-  const one = constant(ONE), A2 = f32x4.mul(A, A), A3 = f32x4.mul(A2, A), A4 = f32x4.mul(A2, A2), A5 = f32x4.mul(A4, A);
-  const k2 = term(2, A2, near), k3 = term(3, A3, near), k4 = term(4, A4, near), k5 = term(5, A5, near);
-  const k6 = near ? k5 : term(6, f32x4.mul(A5, A), near);
-  for (; at < end; at += ROW, b += PROJECTED) {
-    const a = decayByPowers(v128.load(at, DT), k6, k5, k4, k3, k2, A, one, near);
-    h = madd(a, h, f32x4.mul(v128.load(at, DU), v128.load32_splat(b)));
-  }
-  return h;
+function advance7(at: usize, end: usize, b: usize, A: usize, from: usize, to: usize): void {
+  walkByPowers(at, end, b, A, from, to, 0, false, false, 7);
 }
 
-function advanceWithin(at: usize, end: usize, b: usize, A: v128, h: v128): v128 {
-  const k2 = constant(ROUNDER), k3 = constant(C5), k4 = constant(C4), k5 = constant(C3), k6 = constant(C2), k7 = constant(C1), k8 = constant(ONE);
-  const A2 = f32x4.mul(A, constant(LOG2E));
-  for (; at < end; at += ROW, b += PROJECTED) {
-    const a = exp2Within(f32x4.mul(v128.load(at, DT), A2), k2, k3, k4, k5, k6, k7, k8);
-    h = madd(a, h, f32x4.mul(v128.load(at, DU), v128.load32_splat(b)));
-  }
-  return h;
-}
-
-// @ts-ignore: decorator
-@inline
-function advance(at: usize, end: usize, b: usize, A: v128, h: v128, BVaries: bool): v128 {
-  const low = constant(LOWEST), high = constant(HIGHEST), k2 = constant(ROUNDER);
-  const k3 = constant(C5), k4 = constant(C4), k5 = constant(C3), k6 = constant(C2), k7 = constant(C1), k8 = constant(ONE);
-  const A2 = f32x4.mul(A, constant(LOG2E));
-  for (; at < end; at += ROW) {
-    const a = exp2Within(clamp(f32x4.mul(v128.load(at, DT), A2), low, high), k2, k3, k4, k5, k6, k7, k8);
-    h = madd(a, h, f32x4.mul(v128.load(at, DU), BVaries ? v128.load32_splat(b) : v128.load(b)));
-    if (BVaries) b += PROJECTED;
-  }
-  return h;
-}
-
-// @ts-ignore: decorator
-@inline
-function decayByPowers(dt: v128, k6: v128, k5: v128, k4: v128, k3: v128, k2: v128, k1: v128, one: v128, near: bool): v128 {
-  const p = near ? k5 : madd(k6, dt, k5);
-  return madd(madd(madd(madd(madd(p, dt, k4), dt, k3), dt, k2), dt, k1), dt, one);
+function advanceWithin(at: usize, end: usize, b: usize, A: usize, from: usize, to: usize): void {
+  walkByExp2(at, end, b, 0, A, from, to, 0, true, false, true, false, false);
 }
 
 /**
@@ -180,182 +164,147 @@ export function remakePair(
   tile: usize, sums: usize, reach: usize, pair: usize, A: usize, start: usize, B: usize, C: usize, steps: u32,
   BVaries: bool, CVaries: bool, gated: bool,
 ): void {
-  for (let lane: usize = 0; lane < PAIR_ROW; lane += 16) {
-    const half = lane & 16, state = lane >> 5;
-    const at = tile + half, end = at + steps * ROW, to = pair + lane, y = sums + half;
-    const decay = v128.load(A + lane), h = v128.load(start + lane);
-    v128.store(to, h, STATES);
-    const b = BVaries ? B + (state << 2) : B + lane;
-    const c = CVaries ? C + 8 + (state << 2) : C + lane;
-    const range = BVaries && CVaries ? rangeOf(v128.load(reach + half), decay) : ANYWHERE;
-    if (range == NEAR) {
-      if (gated) remakeNearGated(at, end, to, b, y, decay, h);
-      else remakeNear(at, end, to, b, decay, h);
-    } else if (range == UNIT) {
-      if (gated) remakeUnitGated(at, end, to, b, y, decay, h);
-      else remakeUnit(at, end, to, b, decay, h);
+  for (let half: usize = 0; half < ROW; half += 16) {
+    const at = tile + half, end = at + steps * ROW, to = pair + half, y = sums + half;
+    const range = BVaries && CVaries ? rangeOf(v128.load(reach + half), A + half) : ANYWHERE;
+    if (range == DEGREE_4) {
+      if (gated) remake4Gated(at, end, B, A + half, start + half, to, y);
+      else remake4(at, end, B, A + half, start + half, to);
+    } else if (range == DEGREE_5) {
+      if (gated) remake5Gated(at, end, B, A + half, start + half, to, y);
+      else remake5(at, end, B, A + half, start + half, to);
+    } else if (range == DEGREE_7) {
+      if (gated) remake7Gated(at, end, B, A + half, start + half, to, y);
+      else remake7(at, end, B, A + half, start + half, to);
     } else if (range == WITHIN) {
-      if (gated) remakeWithinGated(at, end, to, b, y, decay, h);
-      else remakeWithin(at, end, to, b, decay, h);
+      if (gated) remakeWithinGated(at, end, B, A + half, start + half, to, y);
+      else remakeWithin(at, end, B, A + half, start + half, to);
     } else {
-      remake(at, end, to, b, c, y, decay, h, BVaries, CVaries, gated);
+      const b = BVaries ? B : B + half, c = CVaries ? C + 8 : C + half;
+      walkByExp2(at, end, b, c, A + half, start + half, to, y, BVaries, CVaries, false, true, gated);
     }
   }
 }
 
-function remakeNear(at: usize, end: usize, pair: usize, b: usize, A: v128, h: v128): void {
-  remakeByPowers(at, end, pair, b, 0, A, h, false, true);
+function remake4(at: usize, end: usize, b: usize, A: usize, start: usize, pair: usize): void {
+  walkByPowers(at, end, b, A, start, pair, 0, true, false, 4);
 }
 
-function remakeNearGated(at: usize, end: usize, pair: usize, b: usize, y: usize, A: v128, h: v128): void {
-  remakeByPowers(at, end, pair, b, y, A, h, true, true);
+function remake4Gated(at: usize, end: usize, b: usize, A: usize, start: usize, pair: usize, y: usize): void {
+  walkByPowers(at, end, b, A, start, pair, y, true, true, 4);
 }
 
-function remakeUnit(at: usize, end: usize, pair: usize, b: usize, A: v128, h: v128): void {
-  remakeByPowers(at, end, pair, b, 0, A, h, false, false);
+function remake5(at: usize, end: usize, b: usize, A: usize, start: usize, pair: usize): void {
+  walkByPowers(at, end, b, A, start, pair, 0, true, false, 5);
 }
 
-function remakeUnitGated(at: usize, end: usize, pair: usize, b: usize, y: usize, A: v128, h: v128): void {
-  remakeByPowers(at, end, pair, b, y, A, h, true, false);
+function remake5Gated(at: usize, end: usize, b: usize, A: usize, start: usize, pair: usize, y: usize): void {
+  walkByPowers(at, end, b, A, start, pair, y, true, true, 5);
 }
 
+function remake7(at: usize, end: usize, b: usize, A: usize, start: usize, pair: usize): void {
+  walkByPowers(at, end, b, A, start, pair, 0, true, false, 7);
+}
+
+function remake7Gated(at: usize, end: usize, b: usize, A: usize, start: usize, pair: usize, y: usize): void {
+  walkByPowers(at, end, b, A, start, pair, y, true, true, 7);
+}
+
+function remakeWithin(at: usize, end: usize, b: usize, A: usize, start: usize, pair: usize): void {
+  walkByExp2(at, end, b, b + 8, A, start, pair, 0, true, true, true, true, false);
+}
+
+function remakeWithinGated(at: usize, end: usize, b: usize, A: usize, start: usize, pair: usize, y: usize): void {
+  walkByExp2(at, end, b, b + 8, A, start, pair, y, true, true, true, true, true);
+}
+
+/**
+ * Two states of 4 channels over a tile, from the states at `from`: to the states at `to` or, where `kept`, to all a and h
+ * of the tile there. Two, because the chain from h to h is longer than what one of them has to do in a step.
+ */
 // @ts-ignore: decorator
 @inline
-function remakeByPowers(at: usize, end: usize, pair: usize, b: usize, y: usize, A: v128, h: v128, gated: bool, near: bool): void {
-  const one = constant(ONE), A2 = f32x4.mul(A, A), A3 = f32x4.mul(A2, A), A4 = f32x4.mul(A2, A2), A5 = f32x4.mul(A4, A);
-  const k2 = term(2, A2, near), k3 = term(3, A3, near), k4 = term(4, A4, near), k5 = term(5, A5, near);
-  const k6 = near ? k5 : term(6, f32x4.mul(A5, A), near);
-  for (; at < end; at += ROW, b += PROJECTED, pair += PAIR_ROW) {
-    const a = decayByPowers(v128.load(at, DT), k6, k5, k4, k3, k2, A, one, near);
-    v128.store(pair, a);
-    h = madd(a, h, f32x4.mul(v128.load(at, DU), v128.load32_splat(b)));
-    v128.store(pair, h, STATES + PAIR_ROW);
+function walkByPowers(
+  at: usize, end: usize, b: usize, A: usize, from: usize, to: usize, y: usize, kept: bool, gated: bool, degree: u32,
+): void {
+  const one = constant(ONE);
+  const A0 = v128.load(A), A1 = v128.load(A, ROW);
+  const square0 = f32x4.mul(A0, A0), cube0 = f32x4.mul(square0, A0), fourth0 = f32x4.mul(square0, square0);
+  const square1 = f32x4.mul(A1, A1), cube1 = f32x4.mul(square1, A1), fourth1 = f32x4.mul(square1, square1);
+  const k02 = term(2, square0, degree), k03 = term(3, cube0, degree), k04 = term(4, fourth0, degree);
+  const k12 = term(2, square1, degree), k13 = term(3, cube1, degree), k14 = term(4, fourth1, degree);
+  const k05 = degree > 4 ? term(5, f32x4.mul(fourth0, A0), degree) : one, k15 = degree > 4 ? term(5, f32x4.mul(fourth1, A1), degree) : one;
+  const k06 = degree > 5 ? term(6, f32x4.mul(cube0, cube0), degree) : one, k16 = degree > 5 ? term(6, f32x4.mul(cube1, cube1), degree) : one;
+  const k07 = degree > 5 ? term(7, f32x4.mul(cube0, fourth0), degree) : one, k17 = degree > 5 ? term(7, f32x4.mul(cube1, fourth1), degree) : one;
+  let h0 = v128.load(from), h1 = v128.load(from, ROW);
+  if (kept) {
+    v128.store(to, h0, STATES);
+    v128.store(to, h1, STATES + ROW);
+  }
+  for (; at < end; at += ROW, b += PROJECTED) {
+    const dt = v128.load(at, DT), du = v128.load(at, DU);
+    const a0 = decayByPowers(dt, k07, k06, k05, k04, k03, k02, A0, one, degree);
+    if (kept) v128.store(to, a0);
+    h0 = madd(a0, h0, f32x4.mul(du, v128.load32_splat(b)));
+    if (kept) v128.store(to, h0, STATES + PAIR_ROW);
+    const a1 = decayByPowers(dt, k17, k16, k15, k14, k13, k12, A1, one, degree);
+    if (kept) v128.store(to, a1, ROW);
+    h1 = madd(a1, h1, f32x4.mul(du, v128.load32_splat(b, 4)));
+    if (kept) {
+      v128.store(to, h1, STATES + PAIR_ROW + ROW);
+      to += PAIR_ROW;
+    }
     if (gated) {
-      v128.store(y, madd(h, v128.load32_splat(b, 8), v128.load(y, Y)), Y);
+      v128.store(y, madd(h1, v128.load32_splat(b, 12), madd(h0, v128.load32_splat(b, 8), v128.load(y, Y))), Y);
       y += ROW;
     }
   }
-}
-
-function remakeWithin(at: usize, end: usize, pair: usize, b: usize, A: v128, h: v128): void {
-  remakeInRange(at, end, pair, b, 0, A, h, false);
-}
-
-function remakeWithinGated(at: usize, end: usize, pair: usize, b: usize, y: usize, A: v128, h: v128): void {
-  remakeInRange(at, end, pair, b, y, A, h, true);
-}
-
-// @ts-ignore: decorator
-@inline
-function remakeInRange(at: usize, end: usize, pair: usize, b: usize, y: usize, A: v128, h: v128, gated: bool): void {
-  const k2 = constant(ROUNDER), k3 = constant(C5), k4 = constant(C4), k5 = constant(C3), k6 = constant(C2), k7 = constant(C1), k8 = constant(ONE);
-  const A2 = f32x4.mul(A, constant(LOG2E));
-  for (; at < end; at += ROW, b += PROJECTED, pair += PAIR_ROW) {
-    const a = exp2Within(f32x4.mul(v128.load(at, DT), A2), k2, k3, k4, k5, k6, k7, k8);
-    v128.store(pair, a);
-    h = madd(a, h, f32x4.mul(v128.load(at, DU), v128.load32_splat(b)));
-    v128.store(pair, h, STATES + PAIR_ROW);
-    if (gated) {
-      v128.store(y, madd(h, v128.load32_splat(b, 8), v128.load(y, Y)), Y);
-      y += ROW;
-    }
+  if (!kept) {
+    v128.store(to, h0);
+    v128.store(to, h1, ROW);
   }
 }
 
+/** As {@link walkByPowers}, for any A: with clamps unless `within`. */
 // @ts-ignore: decorator
 @inline
-function remake(at: usize, end: usize, pair: usize, b: usize, c: usize, y: usize, A: v128, h: v128, BVaries: bool, CVaries: bool, gated: bool): void {
+function walkByExp2(
+  at: usize, end: usize, b: usize, c: usize, A: usize, from: usize, to: usize, y: usize,
+  BVaries: bool, CVaries: bool, within: bool, kept: bool, gated: bool,
+): void {
   const low = constant(LOWEST), high = constant(HIGHEST), k2 = constant(ROUNDER);
   const k3 = constant(C5), k4 = constant(C4), k5 = constant(C3), k6 = constant(C2), k7 = constant(C1), k8 = constant(ONE);
-  const A2 = f32x4.mul(A, constant(LOG2E));
-  for (; at < end; at += ROW, pair += PAIR_ROW) {
-    const a = exp2Within(clamp(f32x4.mul(v128.load(at, DT), A2), low, high), k2, k3, k4, k5, k6, k7, k8);
-    v128.store(pair, a);
-    h = madd(a, h, f32x4.mul(v128.load(at, DU), BVaries ? v128.load32_splat(b) : v128.load(b)));
-    v128.store(pair, h, STATES + PAIR_ROW);
+  const A0 = f32x4.mul(v128.load(A), constant(LOG2E)), A1 = f32x4.mul(v128.load(A, ROW), constant(LOG2E));
+  let h0 = v128.load(from), h1 = v128.load(from, ROW);
+  if (kept) {
+    v128.store(to, h0, STATES);
+    v128.store(to, h1, STATES + ROW);
+  }
+  for (; at < end; at += ROW) {
+    const dt = v128.load(at, DT), du = v128.load(at, DU);
+    const x0 = f32x4.mul(dt, A0);
+    const a0 = exp2Within(within ? x0 : clamp(x0, low, high), k2, k3, k4, k5, k6, k7, k8);
+    if (kept) v128.store(to, a0);
+    h0 = madd(a0, h0, f32x4.mul(du, BVaries ? v128.load32_splat(b) : v128.load(b)));
+    if (kept) v128.store(to, h0, STATES + PAIR_ROW);
+    const x1 = f32x4.mul(dt, A1);
+    const a1 = exp2Within(within ? x1 : clamp(x1, low, high), k2, k3, k4, k5, k6, k7, k8);
+    if (kept) v128.store(to, a1, ROW);
+    h1 = madd(a1, h1, f32x4.mul(du, BVaries ? v128.load32_splat(b, 4) : v128.load(b, ROW)));
+    if (kept) {
+      v128.store(to, h1, STATES + PAIR_ROW + ROW);
+      to += PAIR_ROW;
+    }
     if (gated) {
-      v128.store(y, madd(h, CVaries ? v128.load32_splat(c) : v128.load(c), v128.load(y, Y)), Y);
+      const c0 = CVaries ? v128.load32_splat(c) : v128.load(c), c1 = CVaries ? v128.load32_splat(c, 4) : v128.load(c, ROW);
+      v128.store(y, madd(h1, c1, madd(h0, c0, v128.load(y, Y))), Y);
       y += ROW;
     }
     if (BVaries) b += PROJECTED;
     if (CVaries) c += PROJECTED;
   }
-}
-
-/**
- * The way back of two states of a block over a tile. g, dA and A are [2][8]; so are B, C, dB and dC where they do not
- * vary. A stays in memory: with g and dA in registers there is room for what one step needs.
- */
-// @ts-ignore: decorator
-@inline
-export function gradientsOfPair(
-  tile: usize, sums: usize, pair: usize, A: usize, g: usize, dA: usize, B: usize, C: usize, dB: usize, dC: usize,
-  projected: usize, lanes: usize, steps: u32, BVaries: bool, CVaries: bool,
-): void {
-  let g00 = v128.load(g), g01 = v128.load(g, 16), g10 = v128.load(g, 32), g11 = v128.load(g, 48);
-  let dA00 = v128.load(dA), dA01 = v128.load(dA, 16), dA10 = v128.load(dA, 32), dA11 = v128.load(dA, 48);
-  const last = steps - 1;
-  let b = projected + last * PROJECTED;
-  pair += last * PAIR_ROW;
-  lanes += last * LANES;
-  sums += last * ROW;
-  for (let at = tile + last * ROW; at >= tile; at -= ROW, sums -= ROW, pair -= PAIR_ROW, lanes -= LANES, b -= PROJECTED) {
-    const ds0 = v128.load(at, DS), ds1 = v128.load(at, DS + 16);
-    g00 = madd(ds0, CVaries ? v128.load32_splat(b, 8) : v128.load(C), g00);
-    g01 = madd(ds1, CVaries ? v128.load32_splat(b, 8) : v128.load(C, 16), g01);
-    g10 = madd(ds0, CVaries ? v128.load32_splat(b, 12) : v128.load(C, 32), g10);
-    g11 = madd(ds1, CVaries ? v128.load32_splat(b, 12) : v128.load(C, 48), g11);
-    const h00 = v128.load(pair, STATES + PAIR_ROW), h01 = v128.load(pair, STATES + PAIR_ROW + 16);
-    const h10 = v128.load(pair, STATES + PAIR_ROW + 32), h11 = v128.load(pair, STATES + PAIR_ROW + 48);
-    if (CVaries) {
-      v128.store(lanes, madd(ds0, h00, madd(ds1, h01, v128.load(lanes, 32))), 32);
-      v128.store(lanes, madd(ds0, h10, madd(ds1, h11, v128.load(lanes, 48))), 48);
-    } else {
-      accumulate(dC, ds0, h00, ds1, h01, ds0, h10, ds1, h11);
-    }
-    const du0 = v128.load(at, DU), du1 = v128.load(at, DU + 16);
-    if (BVaries) {
-      v128.store(lanes, madd(g00, du0, madd(g01, du1, v128.load(lanes))));
-      v128.store(lanes, madd(g10, du0, madd(g11, du1, v128.load(lanes, 16))), 16);
-      const b0 = v128.load32_splat(b), b1 = v128.load32_splat(b, 4);
-      v128.store(sums, madd(g00, b0, madd(g10, b1, v128.load(sums, Q))), Q);
-      v128.store(sums, madd(g01, b0, madd(g11, b1, v128.load(sums, Q + 16))), Q + 16);
-    } else {
-      accumulate(dB, g00, du0, g01, du1, g10, du0, g11, du1);
-      v128.store(sums, madd(g00, v128.load(B), madd(g10, v128.load(B, 32), v128.load(sums, Q))), Q);
-      v128.store(sums, madd(g01, v128.load(B, 16), madd(g11, v128.load(B, 48), v128.load(sums, Q + 16))), Q + 16);
-    }
-    g00 = f32x4.mul(g00, v128.load(pair));
-    g10 = f32x4.mul(g10, v128.load(pair, 32));
-    const dt0 = v128.load(at, DT);
-    const m00 = f32x4.mul(g00, v128.load(pair, STATES)), m10 = f32x4.mul(g10, v128.load(pair, STATES + 32));
-    v128.store(sums, madd(m00, v128.load(A), madd(m10, v128.load(A, 32), v128.load(sums, R))), R);
-    dA00 = madd(m00, dt0, dA00);
-    dA10 = madd(m10, dt0, dA10);
-    g01 = f32x4.mul(g01, v128.load(pair, 16));
-    g11 = f32x4.mul(g11, v128.load(pair, 48));
-    const dt1 = v128.load(at, DT + 16);
-    const m01 = f32x4.mul(g01, v128.load(pair, STATES + 16)), m11 = f32x4.mul(g11, v128.load(pair, STATES + 48));
-    v128.store(sums, madd(m01, v128.load(A, 16), madd(m11, v128.load(A, 48), v128.load(sums, R + 16))), R + 16);
-    dA01 = madd(m01, dt1, dA01);
-    dA11 = madd(m11, dt1, dA11);
+  if (!kept) {
+    v128.store(to, h0);
+    v128.store(to, h1, ROW);
   }
-  v128.store(g, g00);
-  v128.store(g, g01, 16);
-  v128.store(g, g10, 32);
-  v128.store(g, g11, 48);
-  v128.store(dA, dA00);
-  v128.store(dA, dA01, 16);
-  v128.store(dA, dA10, 32);
-  v128.store(dA, dA11, 48);
-}
-
-/** [2][8] += products: of a projection that does not vary. */
-// @ts-ignore: decorator
-@inline
-function accumulate(to: usize, x00: v128, y00: v128, x01: v128, y01: v128, x10: v128, y10: v128, x11: v128, y11: v128): void {
-  v128.store(to, madd(x00, y00, v128.load(to)));
-  v128.store(to, madd(x01, y01, v128.load(to, 16)), 16);
-  v128.store(to, madd(x10, y10, v128.load(to, 32)), 32);
-  v128.store(to, madd(x11, y11, v128.load(to, 48)), 48);
 }

@@ -1,9 +1,10 @@
 import { ScanBackwardArgs } from './args';
 import { F32 } from './dtype';
 import { clearRow, loadRow, storeRow } from './rows';
+import { gradientsOfPair } from './scan-backward-gradients';
 import { finishBlock, loadProjections, prepareBackward, prepareForward, storeRows } from './scan-backward-rows';
 import { openSlice, SCAN_BACKWARD_BLOCK, Slice } from './scan-backward-slice';
-import { advanceState, gradientsOfPair, LANES, PROJECTED, remakePair, ROW, SCAN_BACKWARD_TILE, SUM_BYTES, TILE_BYTES } from './scan-backward-states';
+import { advancePair, LANES, PROJECTED, remakePair, ROW, SCAN_BACKWARD_TILE, SUM_BYTES, TILE_BYTES } from './scan-backward-states';
 import { sequenceFault, slotOf } from './sequences';
 import { minimum } from './vector';
 
@@ -72,8 +73,9 @@ function walkForward(a: ScanBackwardArgs, s: Slice): void {
     const to = from + s.all;
     for (let k: u32 = 0, i: usize = 0; k < s.blocks; k++) {
       const tile = s.tiles + k * TILE_BYTES, reach = s.reach + k * ROW;
-      for (let n: u32 = 0; n < s.states; n++, i += ROW) {
-        if (a.BVaries) advanceState(tile, reach, s.A + i, from + i, to + i, s.projected + (n >> 1) * (TILE * PROJECTED) + ((n & 1) << 2), TILE, true);
+      let projected = s.projected;
+      for (let n: u32 = 0; n < s.states; n += 2, i += 2 * ROW, projected += TILE * PROJECTED) {
+        if (a.BVaries) advancePair(tile, reach, s.A + i, from + i, to + i, projected, TILE, true);
         else advanceConstant(tile, reach, s.A + i, from + i, to + i, s.constantB + i);
       }
     }
@@ -83,7 +85,7 @@ function walkForward(a: ScanBackwardArgs, s: Slice): void {
 
 /** Not inlined: one copy of the rarer form. */
 function advanceConstant(tile: usize, reach: usize, A: usize, from: usize, to: usize, B: usize): void {
-  advanceState(tile, reach, A, from, to, B, TILE, false);
+  advancePair(tile, reach, A, from, to, B, TILE, false);
 }
 
 function walkBackward(a: ScanBackwardArgs, s: Slice, h: u32, part: u32): void {
