@@ -37,7 +37,8 @@ export function describeConformance(options: ConformanceOptions, { describe, tes
         }
         const failed = results.filter(({ status }) => status === 'failed');
         if (failed.length > 0) throw new Error(listed(op, failed, results.length));
-        if (results.every(({ status }) => status === 'skipped')) context.skip?.(results[0]?.reason);
+        if (results.every(({ status }) => status === 'skipped'))
+          context.skip?.(results[0]?.reason ?? `no case fits ${options.cases}`);
       });
     }
 
