@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <limits>
 
+#if defined(__linux__)
+#include <pthread.h>
+#endif
+
 #include "spin.h"
 
 namespace ss {
@@ -24,6 +28,9 @@ constexpr uint32_t kParts = 8;
 }  // namespace
 
 Pool::Pool(int threads) {
+#if defined(__linux__)
+  if (sched_getaffinity(0, sizeof(allowed_), &allowed_) != 0) CPU_ZERO(&allowed_);
+#endif
   helpers_.reserve(static_cast<size_t>(std::max(threads - 1, 0)));
   for (int thread = 1; thread < threads; thread++) helpers_.emplace_back([this, thread] { Help(thread); });
 }
@@ -56,12 +63,26 @@ void Pool::Share(uint32_t units, int64_t first, double nanoseconds) {
   done_.store(0, std::memory_order_relaxed);
   const uint64_t round = (left_.load(std::memory_order_relaxed) >> 32) + 1;
   left_.store(round << 32 | units);
+  KeepApart();
   Wake(nanoseconds);
   TakeAll(0);
   // What is left is being done by others right now.
   if (SpinUntil([&] { return done_.load(std::memory_order_acquire) == units; })) return;
   for (uint32_t done; (done = done_.load(std::memory_order_acquire)) != units;)
     done_.wait(done, std::memory_order_acquire);
+}
+
+void Pool::KeepApart() {
+#if defined(__linux__)
+  const int at = sched_getcpu();
+  if (at < 0 || at == caller_at_) return;
+  caller_at_ = at;
+  cpu_set_t others = allowed_;
+  CPU_CLR(static_cast<size_t>(at), &others);
+  // Where there are fewer processors than threads, the system knows better.
+  if (CPU_COUNT(&others) < static_cast<int>(helpers_.size())) return;
+  for (std::thread& helper : helpers_) pthread_setaffinity_np(helper.native_handle(), sizeof(others), &others);
+#endif
 }
 
 void Pool::Wake(double nanoseconds) {
@@ -81,6 +102,8 @@ void Pool::TakeAll(int thread) {
   for (uint64_t seen = left_.load(std::memory_order_acquire);;) {
     const uint32_t left = static_cast<uint32_t>(seen);
     if (left == 0) return;
+    // It may have been moved meanwhile.
+    if (thread == 0) KeepApart();
     const uint32_t taken = std::max<uint32_t>(1, left / parts);
     if (!left_.compare_exchange_weak(seen, seen - taken, std::memory_order_acq_rel, std::memory_order_acquire))
       continue;

@@ -8,6 +8,10 @@
 #include <thread>
 #include <vector>
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
 namespace ss {
 
 /**
@@ -47,6 +51,11 @@ class Pool {
   void TakeAll(int thread);
   void Wake(double nanoseconds);
   void Do(int thread, int64_t unit);
+  /**
+   * Has helpers run on other processors than the caller. Some systems wake a thread where its waker runs, and leave
+   * both there: two threads would take as long as one.
+   */
+  void KeepApart();
 
   std::vector<std::thread> helpers_;
   std::atomic<bool> ending_{false};
@@ -65,6 +74,13 @@ class Pool {
   /** Changes when sleeping helpers should look again. */
   std::atomic<uint32_t> call_{0};
   std::atomic<int> asleep_{0};
+
+#if defined(__linux__)
+  /** Where this process may run. */
+  cpu_set_t allowed_;
+  /** Where the caller ran when helpers were last told to stay away. */
+  int caller_at_ = -1;
+#endif
 
   std::mutex failure_;
   int64_t failed_unit_ = -1;
