@@ -14,9 +14,11 @@ async function ticksDuring(work: () => Promise<unknown>): Promise<{ ticks: numbe
   return { ticks, milliseconds: performance.now() - started };
 }
 
-test('timers fire nine times in ten of what they do idle while 4,096 tokens go through layers', async ({
-  skip,
-}) => {
+// Other programs may take the core away from this thread for a while, in the one half or the other; a thread that
+// waits for the work would fail every time.
+const name = 'timers fire nine times in ten of what they do idle while 4,096 tokens go through layers';
+
+test(name, { retry: 6 }, async ({ skip }) => {
   skip(!probe.available, '@ss/cpu is not built here');
   // A core is left to the thread of JavaScript.
   await using engine = await createRegistry([cpu({ threads: 1 })]).select({ require: 'cpu' });
