@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { createRequire } from 'node:module';
@@ -113,8 +113,12 @@ async function compile(file: string, object: string, flags: readonly string[]): 
   if (existsSync(object) && existsSync(stamp) && existsSync(dependencies)) {
     if ((await readFile(stamp, 'utf8')) === (await digest(dependencies, flags))) return false;
   }
+  const started = Date.now();
+  await rm(stamp, { force: true });
   await run([...flags, '-c', file, '-o', object, '-MD', '-MF', dependencies]);
-  await writeFile(stamp, await digest(dependencies, flags));
+  // What was saved while the compiler read it is compiled again next time.
+  const changed = await Promise.all((await listed(dependencies)).map(async (path) => (await stat(path)).mtimeMs));
+  if (Math.max(...changed) < started) await writeFile(stamp, await digest(dependencies, flags));
   return true;
 }
 
@@ -124,9 +128,16 @@ async function compile(file: string, object: string, flags: readonly string[]): 
  */
 async function digest(dependencies: string, flags: readonly string[]): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify([compiler, flags]));
-  const listed = (await readFile(dependencies, 'utf8')).replace(/^.*?:\s/, '').split(/(?:\\\n|\s)+/);
-  for (const path of listed.filter(Boolean)) hash.update(path).update(await hashOf(path));
+  for (const path of await listed(dependencies)) hash.update(path).update(await hashOf(path));
   return hash.digest('hex');
+}
+
+async function listed(dependencies: string): Promise<readonly string[]> {
+  const rule = await readFile(dependencies, 'utf8');
+  return rule
+    .replace(/^.*?:\s/, '')
+    .split(/(?:\\\n|\s)+/)
+    .filter(Boolean);
 }
 
 const hashes = new Map<string, Promise<string>>();
