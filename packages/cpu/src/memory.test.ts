@@ -18,7 +18,7 @@ test('everything is given back', async () => {
 
 test('what is reserved stays close to what lives, however much came and went', async () => {
   await using engine = await open();
-  const weights = Array.from({ length: 16 }, () => engine.zeros([2 ** 20]));
+  const weights = Array.from({ length: 32 }, () => engine.zeros([2 ** 20]));
   for (let i = 0; i < 300; i++) {
     using x = engine.zeros([2 ** (10 + (i % 11))]);
     using y = engine.silu({ x });
