@@ -44,13 +44,36 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** What the native backend does of the same. */
+const native: readonly string[] = [
+  'scan',
+  'scan -D 1533',
+  'scan --z',
+  'scan --grad',
+  'conv',
+  'linear',
+  'linear --weights bf16',
+  'linear --rows 1 --weights bf16',
+  'prefill --rounds 3',
+  'decode --batch 8',
+  'decode --batch 8 --weights bf16',
+  'decode --weights i8',
+];
+
 /** Comparisons with peers, on one thread. */
 const comparisons: Readonly<Record<string, readonly string[]>> = {
   torch: [
+    'scan --backend cpu --against torch --seconds 0 --rounds 5',
+    'scan --backend cpu --against torch --seconds 0 --rounds 3 --grad',
     'scan --backend wasm --against torch --seconds 0 --rounds 5',
     'scan --backend wasm --against torch --seconds 0 --rounds 3 --grad',
   ],
   llama: [
+    'prefill --backend cpu --against llama.cpp --seconds 0 --rounds 3',
+    'prefill --backend cpu --against llama.cpp --seconds 0 --rounds 3 --weights bf16',
+    'decode --backend cpu --against llama.cpp --rounds 3',
+    'decode --backend cpu --against llama.cpp --rounds 3 --weights bf16',
+    'decode --backend cpu --against llama.cpp --rounds 3 --weights i8',
     'prefill --backend wasm --against llama.cpp --seconds 0 --rounds 3',
     'prefill --backend wasm --against llama.cpp --seconds 0 --rounds 3 --weights bf16',
     'decode --backend wasm --against llama.cpp --rounds 3',
@@ -84,13 +107,13 @@ function cell({ milliseconds: { median, best }, perSecond }: Result): string {
   return [`${short(median)} ms (${short(best)})`, ...rates].join(', ');
 }
 
-function table(commands: readonly string[]): string {
-  const head = ['`ss bench ...`', ...threadCounts.map((n) => `--threads ${n}`)];
+function table(commands: readonly string[], backend: string): string {
+  const head = [`\`ss bench ... --backend ${backend}\``, ...threadCounts.map((n) => `--threads ${n}`)];
   const rows = commands.flatMap((command) => {
-    const runs = threadCounts.map((threads) => bench(command, threads));
+    const runs = threadCounts.map((threads) => bench(`${command} --backend ${backend}`, threads));
     return runs[0]!.map((_, i) => {
       const { what } = runs[0]![i]!;
-      const part = /(forward and )?gradient/.exec(what)?.[0] ?? '';
+      const part = /(forward and )?gradient|\d+ texts?/.exec(what)?.[0] ?? '';
       return [`\`${command}\`${part && `, ${part}`}`, ...runs.map((results) => cell(results[i]!))];
     });
   });
@@ -123,7 +146,7 @@ function brief({ milliseconds: { median }, perSecond }: Result): string {
 }
 
 function formulations(): string {
-  const results = bench('scan -L 1,65,512,2048 --also chunked-cumsum', 1);
+  const results = bench('scan -L 1,65,512,2048 --also chunked-cumsum --backend wasm', 1);
   const head = ['', 'median', 'outputs that are not finite'];
   const rows = results.map((result) => [
     result.what,
@@ -141,7 +164,8 @@ const gib = (totalmem() / 2 ** 30).toFixed(0);
 const machine = `Measured with Node ${process.versions.node} on ${availableParallelism()} cores of an ${cpus()[0]!.model.trim()}, ${gib} GiB.`;
 const sections: Readonly<Record<string, () => string>> = {
   machine: () => machine,
-  ...Object.fromEntries(Object.entries(groups).map(([name, all]) => [name, () => table(all)])),
+  ...Object.fromEntries(Object.entries(groups).map(([name, all]) => [name, () => table(all, 'wasm')])),
+  cpu: () => [machine, '', table(native, 'cpu')].join('\n'),
   formulations,
   ...Object.fromEntries(Object.entries(comparisons).map(([name, all]) => [name, () => comparison(all)])),
 };

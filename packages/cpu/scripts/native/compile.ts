@@ -117,7 +117,9 @@ async function compile(file: string, object: string, flags: readonly string[]): 
   await rm(stamp, { force: true });
   await run([...flags, '-c', file, '-o', object, '-MD', '-MF', dependencies]);
   // What was saved while the compiler read it is compiled again next time.
-  const changed = await Promise.all((await listed(dependencies)).map(async (path) => (await stat(path)).mtimeMs));
+  const changed = await Promise.all(
+    (await listed(dependencies)).map(async (path) => (await stat(path)).mtimeMs),
+  );
   if (Math.max(...changed) < started) await writeFile(stamp, await digest(dependencies, flags));
   return true;
 }
