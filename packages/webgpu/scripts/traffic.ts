@@ -62,6 +62,17 @@ function scanGradient(L: number): Work {
   return { bytes: 4 * (passes + gradient + sums), flops: L * D * (100 * N + 150) };
 }
 
+const scanShapes = (L: number): Row['inputs'] => ({
+  u: [1, L, D],
+  delta: [1, L, D],
+  A: [D, N],
+  B: [1, L, N],
+  C: [1, L, N],
+  D: [D],
+  z: [1, L, D],
+  deltaBias: [D],
+});
+
 const rowsOf = (L: number): readonly Row[] => [
   {
     name: 'norm and residual',
@@ -113,33 +124,14 @@ const rowsOf = (L: number): readonly Row[] => [
         {
           name: 'scan',
           op: 'selectiveScan',
-          inputs: {
-            u: [1, L, D],
-            delta: [1, L, D],
-            A: [D, N],
-            B: [1, L, N],
-            C: [1, L, N],
-            D: [D],
-            z: [1, L, D],
-            deltaBias: [D],
-          },
+          inputs: scanShapes(L),
           options: { softplus: true },
           work: scan(L),
         } as const,
         {
           name: 'gradient of the scan',
           op: 'selectiveScanBackward',
-          inputs: {
-            u: [1, L, D],
-            delta: [1, L, D],
-            A: [D, N],
-            B: [1, L, N],
-            C: [1, L, N],
-            D: [D],
-            z: [1, L, D],
-            deltaBias: [D],
-            dy: [1, L, D],
-          },
+          inputs: { ...scanShapes(L), dy: [1, L, D] },
           options: { softplus: true },
           work: scanGradient(L),
         } as const,
