@@ -95,6 +95,16 @@ export interface PreparedCalls {
   dispose(): void;
 }
 
+/** How a buffer will be used. */
+export interface AllocOptions {
+  readonly zero: boolean;
+  /**
+   * A hint for devices that bind large buffers whole and read faster from those that nobody writes: 0 (the default) for
+   * weights and what the host fills, 1 for state, from 2 on for results, each in another bank than what it is made of.
+   */
+  readonly bank?: number;
+}
+
 /**
  * What a backend author writes. The engine alone validates, infers shapes, allocates, copies, falls back
  * and traces; a backend holds memory and fills outputs. One op is enough.
@@ -126,7 +136,7 @@ export interface Backend<Buffer = unknown> {
   ): Promise<PreparedCalls>;
 
   /** Zero-filled when `zero` is set, undefined contents otherwise. @throws SsError `out-of-memory` */
-  alloc(byteLength: number, options: { readonly zero: boolean }): Buffer;
+  alloc(byteLength: number, options: AllocOptions): Buffer;
   free(buffer: Buffer): void;
   /** Copies `bytes` in before it returns. */
   write(buffer: Buffer, byteOffset: number, bytes: Uint8Array): void;

@@ -1,5 +1,6 @@
 export { backendApiVersion, CallFailure, defineBackend } from './backend.ts';
 export type {
+  AllocOptions,
   Assessment,
   Backend,
   BackendRegistration,

@@ -15,6 +15,12 @@ export interface StoragePool {
   give(storage: Storage): void;
 }
 
+export interface StorageOptions {
+  readonly mutable?: boolean;
+  readonly pool?: StoragePool | undefined;
+  readonly bank?: number;
+}
+
 /** A reference-counted piece of one owner's memory. Tensors are views of it. */
 export class Storage {
   readonly owner: StorageOwner;
@@ -26,14 +32,22 @@ export class Storage {
   /** Set when an op that writes here failed; everything computed from it fails with the same error. */
   failure: SsError | undefined;
   readonly pool: StoragePool | undefined;
+  /** See `AllocOptions.bank`. */
+  readonly bank: number;
   #references = 1;
 
-  constructor(owner: StorageOwner, handle: unknown, byteLength: number, mutable = false, pool?: StoragePool) {
+  constructor(
+    owner: StorageOwner,
+    handle: unknown,
+    byteLength: number,
+    { mutable = false, pool, bank = 0 }: StorageOptions = {},
+  ) {
     this.owner = owner;
     this.handle = handle;
     this.byteLength = byteLength;
     this.mutable = mutable;
     this.pool = pool;
+    this.bank = bank;
   }
 
   get released(): boolean {

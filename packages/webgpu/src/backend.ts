@@ -1,5 +1,6 @@
 import { CallFailure, dtypes, elementSpan, isContiguous, SsError, throwIfAborted } from '@ss/core';
 import type {
+  AllocOptions,
   Assessment,
   Backend,
   BoundCall,
@@ -122,7 +123,9 @@ export class WebGpuBackend implements Backend<Allocation> {
       list.map(({ lowered }) => lowered),
       pipelines,
     );
-    const pages: ReadonlySet<Page> = new Set(list.flatMap(({ lowered }) => lowered.pages));
+    const pages: ReadonlySet<Page> = new Set(
+      list.flatMap(({ lowered }) => lowered.bindings.map(({ page }) => page)),
+    );
     return {
       submit: () => {
         this.#requirePresent();
@@ -136,9 +139,9 @@ export class WebGpuBackend implements Backend<Allocation> {
     };
   }
 
-  alloc(byteLength: number, { zero }: { readonly zero: boolean }): Allocation {
+  alloc(byteLength: number, { zero, bank = 0 }: AllocOptions): Allocation {
     this.#requirePresent();
-    const allocation = this.#pages.alloc(byteLength);
+    const allocation = this.#pages.alloc(byteLength, bank);
     this.#liveBytes += byteLength;
     this.#liveBuffers++;
     if (zero) this.#stream.clear(allocation);
@@ -198,11 +201,11 @@ export class WebGpuBackend implements Backend<Allocation> {
       kernelOps[call.op]!.dispatches(call, this.#means).map((dispatch) => {
         const lowered = lower(dispatch);
         const { mostBindings } = this.#means;
-        if (lowered.pages.length <= mostBindings) return { lowered, call: index };
+        if (lowered.bindings.length <= mostBindings) return { lowered, call: index };
         throw new CallFailure(
           index,
           new Error(
-            `its arguments lie in ${lowered.pages.length} buffers of the device, and a kernel sees ${mostBindings}`,
+            `its arguments lie in ${lowered.bindings.length} buffers of the device, and a kernel sees ${mostBindings}`,
           ),
         );
       }),
@@ -237,9 +240,9 @@ export class WebGpuBackend implements Backend<Allocation> {
     const words = new Uint32Array(Math.max(1, list.length) * block);
     for (const [index, lowered] of list.entries()) words.set(lowered.words, index * block);
     this.#gpu.queue.writeBuffer(uniform, 0, words);
-    const commands = list.map(({ pages, groups }, index) => ({
+    const commands = list.map(({ bindings, groups }, index) => ({
       pipeline: pipelines[index]!,
-      group: this.#pipelines.group(uniform, pages),
+      group: this.#pipelines.group(uniform, bindings),
       offset: index * parameterBytes,
       ...this.#stream.fold(groups),
     }));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { AllocOptions } from '../backend.ts';
 import { fromBytes, tensor } from '../host.ts';
 import { createReferenceBackend } from '../reference/index.ts';
 import type { Tensor } from '../tensor.ts';
@@ -215,4 +216,51 @@ test('a result too large to index is refused before memory is', () => {
   const weight = tensor([0], [1, 1]).broadcast([2 ** 16, 1]);
   expect(() => engine.linear({ x, weight })).toThrow(expect.objectContaining({ code: 'size-exceeded' }));
   expect(engine.memory().storages).toBe(0);
+});
+
+describe('results lie in another bank than what they are made of', () => {
+  function observed(): { engine: Engine; banks: Map<unknown, number | undefined> } {
+    const backend = new SlowBackend({ scratchBytes: 12 });
+    const banks = new Map<unknown, number | undefined>();
+    const alloc = backend.alloc.bind(backend);
+    backend.alloc = (bytes, options: AllocOptions) => {
+      const buffer = alloc(bytes, options);
+      banks.set(buffer, options.bank);
+      return buffer;
+    };
+    const submit = backend.submit.bind(backend);
+    backend.submit = (calls) => {
+      for (const { inputs, outputs, scratch, inout } of calls) {
+        const read = Object.entries(inputs).filter(([name]) => !inout.includes(name));
+        const readBanks = read.map(([, { buffer }]) => banks.get(buffer));
+        const written = [...Object.values(outputs).map(({ buffer }) => buffer), scratch];
+        for (const buffer of written) if (buffer) expect(readBanks).not.toContain(banks.get(buffer));
+      }
+      return submit(calls);
+    };
+    return { engine: new Engine(backend), banks };
+  }
+
+  const body = (engine: Engine, x: Tensor): Tensor => {
+    const y = engine.silu({ x });
+    using z = engine.add({ a: x, b: y });
+    using w = engine.add({ a: y, b: z });
+    const v = engine.add({ a: w, b: x });
+    y.dispose();
+    return engine.add({ a: v, b: engine.silu({ x: v }) });
+  };
+
+  test('call by call', async () => {
+    const { engine, banks } = observed();
+    await body(engine, engine.tensor([1, 2])).read();
+    expect(banks.size).toBeGreaterThan(5);
+  });
+
+  test('in a program, which takes buffers again', async () => {
+    const { engine, banks } = observed();
+    const program = engine.record({ x: { dtype: 'f32', shape: [2] } }, ({ x }) => body(engine, x));
+    await engine.prepare(program);
+    await program.run({ x: tensor([1, 2]) }).read();
+    expect(new Set(banks.values())).toContain(1);
+  });
 });

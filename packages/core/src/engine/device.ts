@@ -8,15 +8,19 @@ import type { OpName } from '../ops/op.ts';
 import { checkShape, denseStrides, elementCount, elementSpan } from '../shape.ts';
 import type { Shape } from '../shape.ts';
 import { Storage } from '../storage.ts';
-import type { StorageOwner, StoragePool } from '../storage.ts';
+import type { StorageOptions, StorageOwner, StoragePool } from '../storage.ts';
 import { Tensor } from '../tensor.ts';
 import { trace, tracing } from '../trace.ts';
 import { LeakAlarm } from './leak-alarm.ts';
 import { Queue } from './queue.ts';
 
+/** Banks of memory, by what fills it. */
+const stateBank = 1;
+const firstResultBank = 2;
+
 /** Where ops that are being recorded take their buffers from, instead of the device. */
 export interface Arena extends StoragePool {
-  take(byteLength: number): unknown;
+  take(byteLength: number, bank: number): unknown;
 }
 
 /** One backend's memory and queue: the owner of every tensor an engine makes. */
@@ -79,30 +83,47 @@ export class Device implements StorageOwner {
 
   allocate(
     byteLength: number,
-    { zero = false, mutable = false }: { readonly zero?: boolean; readonly mutable?: boolean } = {},
+    {
+      zero = false,
+      mutable = false,
+      bank = 0,
+    }: { readonly zero?: boolean; readonly mutable?: boolean; readonly bank?: number } = {},
   ): Storage {
     this.requireOpen();
-    return this.#storage(this.backend.alloc(addressable(byteLength), { zero }), byteLength, mutable);
+    const handle = this.backend.alloc(addressable(byteLength), { zero, bank });
+    return this.#storage(handle, byteLength, { mutable, bank });
   }
 
   /** Memory that only ops fill; while recording it belongs to the program. */
-  allocateForOp(byteLength: number): Storage {
-    if (this.arena === undefined) return this.allocate(byteLength);
+  allocateForOp(byteLength: number, bank: number): Storage {
+    const { arena } = this;
+    if (arena === undefined) return this.allocate(byteLength, { bank });
     this.requireOpen();
-    return this.#storage(this.arena.take(addressable(byteLength)), byteLength, false, this.arena);
+    return this.#storage(arena.take(addressable(byteLength), bank), byteLength, { pool: arena, bank });
+  }
+
+  /** The first bank for results that none of these is in. */
+  bankBeside(inputs: readonly Tensor[]): number {
+    let bank = firstResultBank;
+    while (inputs.some(({ storage }) => storage.bank === bank)) bank++;
+    return bank;
   }
 
   /** A new tensor with the layout of `spec` for an op to fill. */
-  empty<D extends DType>(spec: TensorSpec & { readonly dtype: D }): Tensor<D> {
+  empty<D extends DType>(spec: TensorSpec & { readonly dtype: D }, bank: number): Tensor<D> {
     checkShape(spec.shape, 'A result');
     const { end } = elementSpan(spec);
-    return new Tensor<D>(this.allocateForOp(end * dtypes[spec.dtype].bytes), spec);
+    return new Tensor<D>(this.allocateForOp(end * dtypes[spec.dtype].bytes, bank), spec);
   }
 
   /** A zeroed dense tensor; `mutable` makes it state. */
   zeros<D extends DType>(shape: Shape, dtype: D, mutable: boolean): Tensor<D> {
     checkShape(shape, 'A tensor', dtype);
-    const storage = this.allocate(elementCount(shape) * dtypes[dtype].bytes, { zero: true, mutable });
+    const storage = this.allocate(elementCount(shape) * dtypes[dtype].bytes, {
+      zero: true,
+      mutable,
+      bank: mutable ? stateBank : 0,
+    });
     return new Tensor<D>(storage, { dtype, shape, strides: denseStrides(shape), offset: 0 });
   }
 
@@ -170,8 +191,8 @@ export class Device implements StorageOwner {
     if (tracing()) trace({ type: 'backend', backend: this.label, what: 'disposed' });
   }
 
-  #storage(handle: unknown, byteLength: number, mutable: boolean, pool?: StoragePool): Storage {
-    const storage = new Storage(this, handle, byteLength, mutable, pool);
+  #storage(handle: unknown, byteLength: number, options: StorageOptions): Storage {
+    const storage = new Storage(this, handle, byteLength, options);
     this.#liveStorages++;
     this.#liveTensorBytes += byteLength;
     this.#alarm?.watch(storage);

@@ -20,7 +20,7 @@ export class Recording implements Arena {
   readonly steps: Step[] = [];
   readonly #device: Device;
   readonly #buffers = new Map<unknown, number>();
-  readonly #free: { readonly handle: unknown; readonly byteLength: number }[] = [];
+  readonly #free: { readonly handle: unknown; readonly byteLength: number; readonly bank: number }[] = [];
   /** Written by the program, over and over. */
   readonly #own = new Set<Storage>();
   /** Inputs, weights and states: kept alive until the program is disposed. */
@@ -33,22 +33,22 @@ export class Recording implements Arena {
     this.#device = device;
   }
 
-  take(byteLength: number): unknown {
+  take(byteLength: number, bank: number): unknown {
     const fit = this.#free
-      .filter((b) => b.byteLength >= byteLength)
+      .filter((b) => b.bank === bank && b.byteLength >= byteLength)
       .toSorted((a, b) => a.byteLength - b.byteLength)[0];
     // A much larger buffer is left for a tensor of its size.
     if (fit && fit.byteLength <= byteLength * 2) {
       this.#free.splice(this.#free.indexOf(fit), 1);
       return fit.handle;
     }
-    const handle = this.#device.backend.alloc(byteLength, { zero: false });
+    const handle = this.#device.backend.alloc(byteLength, { zero: false, bank });
     this.#buffers.set(handle, byteLength);
     return handle;
   }
 
-  give({ handle }: Storage): void {
-    if (this.#open) this.#free.push({ handle, byteLength: this.#buffers.get(handle)! });
+  give({ handle, bank }: Storage): void {
+    if (this.#open) this.#free.push({ handle, byteLength: this.#buffers.get(handle)!, bank });
   }
 
   add(step: Step, { reads, writes }: Omit<Footprint, 'label'>): void {

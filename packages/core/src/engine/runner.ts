@@ -52,7 +52,8 @@ export class Runner {
       }
       // Refused now or not at all: nothing may fail between the op and the copy of its state back.
       for (const copy of back) this.plan(ops.copy, copy);
-      for (const [name, spec] of Object.entries(call.outputs)) outputs[name] = this.#device.empty(spec);
+      const bank = this.#device.bankBeside(Object.values(inputs));
+      for (const [name, spec] of Object.entries(call.outputs)) outputs[name] = this.#device.empty(spec, bank);
       this.enqueue(call, inputs, outputs, how);
       for (const copy of back) this.run(ops.copy, copy);
       return outputs;
@@ -68,7 +69,9 @@ export class Runner {
     const written = [...Object.values(outputs), ...call.inout.map((name) => inputs[name]!)];
     if (written.every(({ size }) => size === 0)) return;
     const { plan, away } = how;
-    const scratch = plan.scratchBytes && !away ? this.#device.allocateForOp(plan.scratchBytes) : undefined;
+    const bank = this.#device.bankBeside(Object.values(inputs));
+    const scratch =
+      plan.scratchBytes && !away ? this.#device.allocateForOp(plan.scratchBytes, bank) : undefined;
     const bound = bind(call, inputs, outputs, scratch?.handle);
     const footprint = {
       reads: Object.values(inputs).flatMap((t) => (overwrites(call, inputs, t) ? [] : [t.storage])),

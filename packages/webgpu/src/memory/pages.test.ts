@@ -33,3 +33,30 @@ test('large tensors give their memory back to the device at once, small ones to 
   small.dispose();
   expect(engine.memory()).toMatchObject({ liveBytes: 0, liveBuffers: 0 });
 });
+
+test('kernels do not write to the pages that they read', async ({ skip }) => {
+  skip(gpu === undefined, NO_ADAPTER);
+  const device = await (await gpu!.requestAdapter())!.requestDevice();
+  const layouts: (GPUBufferBindingType | undefined)[][] = [];
+  const create = device.createBindGroupLayout.bind(device);
+  device.createBindGroupLayout = (descriptor) => {
+    // After the parameters.
+    layouts.push([...descriptor.entries].slice(1).map(({ buffer }) => buffer?.type));
+    return create(descriptor);
+  };
+  await using engine = await createRegistry([webgpu({ device })]).select({ require: 'webgpu' });
+  const program = engine.record({ x: { dtype: 'f32', shape: [16, 8] } }, ({ x }) => {
+    const y = engine.linear({ x, weight: engine.upload(tensor(new Float32Array(64), [8, 8])) });
+    return engine.silu({ x: engine.add({ a: y, b: engine.silu({ x: y }) }) });
+  });
+  await engine.prepare(program);
+  program.run({ x: engine.upload(tensor(new Float32Array(128), [16, 8])) });
+  await engine.sync();
+  expect(layouts.length).toBeGreaterThan(1);
+  for (const types of layouts) {
+    expect(types).toContain('read-only-storage');
+    expect(types.filter((type) => type === 'storage')).toHaveLength(1);
+  }
+  program.dispose();
+  device.destroy();
+});

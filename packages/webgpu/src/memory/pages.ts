@@ -4,14 +4,15 @@ import { FreeList } from './free-list.ts';
 
 /** Every allocation starts on its own cache line, and whole words of any vector type lie in it. */
 const alignment = 256;
-/** Pages grow with what there is already, so that an eighth of it is the most that lies idle. */
-const smallestPage = 16 * 2 ** 20;
+/** Pages of a bank grow with what it has already, so that an eighth of it is the most that lies idle. */
+const smallestPage = 8 * 2 ** 20;
 const largestPage = 256 * 2 ** 20;
 const growth = 1 / 8;
 
 /**
- * A buffer that many tensors share. Kernels bind whole pages, so that any number of arguments takes few bindings
- * (a stage has 8 by default) and bind groups stay the same from call to call.
+ * A buffer that many tensors of one bank share. Kernels bind whole pages, so that any number of arguments takes few
+ * bindings (a stage has 8 by default) and bind groups stay the same from call to call; banks keep what a kernel writes
+ * out of the pages that it reads.
  */
 export interface Page {
   /** Identity for caches. */
@@ -20,6 +21,8 @@ export interface Page {
   readonly byteLength: number;
   /** For one tensor alone: given back to the device with it. */
   readonly own: boolean;
+  /** As in the contract's `AllocOptions`. */
+  readonly bank: number;
   /** Set when the device could not allocate it after all, which it says later. */
   failure: SsError | undefined;
   /** Resolves when the device has said whether it could. */
@@ -45,6 +48,8 @@ export class Pages {
   readonly #device: GPUDevice;
   readonly #limits: PageLimits;
   readonly #shared = new Map<Page, FreeList>();
+  /** Of the pages that tensors of a bank share. */
+  readonly #reserved = new Map<number, number>();
   /** Called with a page that is no more. */
   readonly #forget: (page: Page) => void;
   #next = 0;
@@ -57,20 +62,23 @@ export class Pages {
   }
 
   /** @throws SsError `out-of-memory` */
-  alloc(byteLength: number): Allocation {
+  alloc(byteLength: number, bank: number): Allocation {
     const wanted = roundUp(byteLength);
     for (const [page, list] of this.#shared) {
-      const address = page.failure ? undefined : list.take(wanted);
+      if (page.bank !== bank || page.failure) continue;
+      const address = list.take(wanted);
       if (address !== undefined) return { page, address, byteLength };
     }
     const most = Math.min(largestPage, this.#limits.page);
     const room = this.#limits.total - this.reservedBytes;
-    const size = Math.min(most, Math.max(smallestPage, roundUp(this.reservedBytes * growth, 2 ** 20)), room);
+    const reserved = this.#reserved.get(bank) ?? 0;
+    const size = Math.min(most, Math.max(smallestPage, roundUp(reserved * growth, 2 ** 20)), room);
     // A tensor of half a page would leave the other half to waste.
-    if (wanted > size / 2) return { page: this.#page(wanted, true), address: 0, byteLength };
-    const page = this.#page(size - (size % alignment), false);
+    if (wanted > size / 2) return { page: this.#page(wanted, true, bank), address: 0, byteLength };
+    const page = this.#page(size - (size % alignment), false, bank);
     const list = new FreeList(page.byteLength);
     this.#shared.set(page, list);
+    this.#reserved.set(bank, reserved + page.byteLength);
     return { page, address: list.take(wanted)!, byteLength };
   }
 
@@ -84,7 +92,7 @@ export class Pages {
     this.#shared.clear();
   }
 
-  #page(byteLength: number, own: boolean): Page {
+  #page(byteLength: number, own: boolean, bank: number): Page {
     if (byteLength > this.#limits.page || this.reservedBytes + byteLength > this.#limits.total) {
       const { page, total } = this.#limits;
       throw new SsError('out-of-memory', `webgpu: ${byteLength} bytes cannot be allocated.`, {
@@ -114,7 +122,7 @@ export class Pages {
       // The device is lost, which everything waiting for it hears.
       () => undefined,
     );
-    const page: Page = { id: this.#next++, buffer, byteLength, own, failure: undefined, settled };
+    const page: Page = { id: this.#next++, buffer, byteLength, own, bank, failure: undefined, settled };
     return page;
   }
 

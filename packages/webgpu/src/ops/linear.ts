@@ -4,7 +4,7 @@ import { maybe, operand } from '../shader/operand.ts';
 import type { Operand } from '../shader/operand.ts';
 import type { KernelOp } from './kernel-op.ts';
 import { refuseFormat, weightOperands } from './packing.ts';
-import { product } from './product.ts';
+import { product, productScratch } from './product.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
 import { rowsOperand, scatteredRows } from './rows.ts';
 
@@ -12,7 +12,7 @@ const real = { '*': narrowFloats } as const;
 const lanes = 64;
 
 export const linear: KernelOp = {
-  assess(call) {
+  assess(call, means) {
     const { R, K, M } = call.sizes as { R: number; K: number; M: number };
     return (
       refuseFormat(call) ??
@@ -20,17 +20,18 @@ export const linear: KernelOp = {
         ok: true,
         numerics: 'tolerance',
         contiguous: scatteredRows(call.inputs, ['x', 'residual']),
+        scratchBytes: productScratch({ rows: R, columns: M, inner: K }, means),
         cost: { flops: 2 * R * K * M, bytes: 4 * (R * K + K * M + R * M) },
       }
     );
   },
 
-  dispatches({ inputs, outputs, sizes }) {
+  dispatches({ inputs, outputs, sizes, scratch }, means) {
     const { R, K, M } = sizes as { R: number; K: number; M: number };
     const { w, scale } = weightOperands(inputs['weight']!);
     const { residual } = inputs;
-    return [
-      product({
+    return product(
+      {
         rows: R,
         columns: M,
         inner: K,
@@ -40,8 +41,10 @@ export const linear: KernelOp = {
         scale,
         bias: maybe(inputs['bias']),
         residual: residual && rowsOperand(residual),
-      }),
-    ];
+      },
+      means,
+      scratch,
+    );
   },
 };
 
@@ -63,34 +66,46 @@ fn run(group: u32, lane: u32) {
 
 /** dx = dy W, dW = dy^T x, dbias = the sum of dy over rows. */
 export const linearBackward: KernelOp = {
-  assess(call) {
+  assess(call, means) {
     const { R, K, M } = call.sizes as { R: number; K: number; M: number };
     return (
       unsupported(call, real) ?? {
         ok: true,
         numerics: 'tolerance',
         contiguous: scatteredRows(call.inputs, ['x', 'dy']),
+        scratchBytes: Math.max(
+          productScratch({ rows: R, columns: K, inner: M }, means),
+          productScratch({ rows: M, columns: K, inner: R }, means),
+        ),
         cost: { flops: 4 * R * K * M, bytes: 4 * 2 * (R * K + K * M + R * M) },
       }
     );
   },
 
-  dispatches({ inputs, outputs, sizes }) {
+  dispatches({ inputs, outputs, sizes, scratch }, means) {
     const { R, K, M } = sizes as { R: number; K: number; M: number };
     const x = rowsOperand(inputs['x']!);
     const dy = rowsOperand(inputs['dy']!);
     const weight = operand(inputs['weight']!);
     const dbias = outputs['dbias'];
     return [
-      product({ rows: R, columns: K, inner: M, a: dy, b: exchanged(weight), y: rowsOperand(outputs['dx']!) }),
-      product({
-        rows: M,
-        columns: K,
-        inner: R,
-        a: exchanged(dy),
-        b: exchanged(x),
-        y: operand(outputs['dweight']!),
-      }),
+      ...product(
+        { rows: R, columns: K, inner: M, a: dy, b: exchanged(weight), y: rowsOperand(outputs['dx']!) },
+        means,
+        scratch,
+      ),
+      ...product(
+        {
+          rows: M,
+          columns: K,
+          inner: R,
+          a: exchanged(dy),
+          b: exchanged(x),
+          y: operand(outputs['dweight']!),
+        },
+        means,
+        scratch,
+      ),
       ...(dbias
         ? [
             dispatch(columnSums, {

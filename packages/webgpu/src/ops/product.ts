@@ -1,16 +1,22 @@
 import { dtypes } from '@ss/core';
 import { dispatch } from '../shader/kernel.ts';
 import type { Dispatch, Kernel, Spec } from '../shader/kernel.ts';
+import { scratchOperand } from '../shader/operand.ts';
 import type { Operand } from '../shader/operand.ts';
+import type { Bound, Means } from './kernel-op.ts';
+
+/** Extents of y = a b^T. */
+export interface ProductSize {
+  readonly rows: number;
+  readonly columns: number;
+  readonly inner: number;
+}
 
 /**
  * y[i, j] = scale[j] sum_k a[i, k] b[j, k] + bias[j] + residual[i, j], under any strides: x weight^T, and with other axes
  * the gradients of both.
  */
-export interface Product {
-  readonly rows: number;
-  readonly columns: number;
-  readonly inner: number;
+export interface Product extends ProductSize {
   /** (rows, inner) */
   readonly a: Operand;
   /** (columns, inner) */
@@ -27,11 +33,29 @@ export interface Product {
 /** Up to so many rows every column is summed by itself: reading b is then all the work. */
 const fewRows = 8;
 
-export function product(given: Product): Dispatch {
-  return given.rows <= fewRows ? narrow(given) : tiled(given);
+export function product(given: Product, means: Means, scratch: Bound['scratch']): readonly Dispatch[] {
+  if (given.rows <= fewRows) return [narrow(given, means)];
+  const parts = partsOf(given, means);
+  if (parts === 1) return [tiled(given, given, 1)];
+  const { rows, columns, scale, bias, residual, y } = given;
+  const sums = scratchOperand(scratch!, 0, [parts, rows, columns]);
+  return [
+    tiled(given, { y: sums }, parts),
+    dispatch(partsKernel, {
+      spec: {},
+      operands: { sums, y, scale, bias, residual },
+      params: { rows, columns, parts },
+      groups: Math.ceil((rows * columns) / partsKernel.lanes),
+    }),
+  ];
 }
 
-const params = ['rows', 'columns', 'inner'] as const;
+/** What {@link product} needs of scratch memory. */
+export function productScratch(size: ProductSize, means: Means): number {
+  if (size.rows <= fewRows) return 0;
+  const parts = partsOf(size, means);
+  return parts === 1 ? 0 : 4 * parts * size.rows * size.columns;
+}
 
 function epilogue(has: (name: string) => boolean): string {
   return `
@@ -43,71 +67,82 @@ fn finish(i: u32, j: u32, sum: f32) {
 }`;
 }
 
-/** Invocations that share the sum of one column, and columns of a workgroup. */
-const split = 16;
-const together = 4;
+const narrowLanes = 64;
+/** Words of a row of b that an invocation asks for before it needs the first, at most. */
+const mostAhead = 8;
+/** Invocations that share the sum of one column, at least. */
+const leastSplit = 16;
 
 interface NarrowSpec extends Spec {
   readonly rows: number;
+  /** Invocations that share the sum of one column. */
+  readonly split: number;
   /** Values of b in a word, when its rows are whole words; else 1. */
   readonly perWord: number;
+  /** Words that are asked for together. */
+  readonly ahead: number;
 }
 
 const narrowKernel: Kernel<NarrowSpec> = {
   name: 'product of few rows',
-  lanes: split * together,
-  params,
+  lanes: narrowLanes,
+  params: ['rows', 'columns', 'inner'],
   stores: { y: 'elements' },
-  code: ({ spec: { rows, perWord }, has, dtype }) => {
-    const each = (make: (row: number) => string): string =>
-      Array.from({ length: rows }, (_, i) => make(i)).join('\n');
-    const values = Array.from({ length: perWord }, (_, v) => unpacked(dtype('b'), v));
+  code: ({ spec: { rows, split, perWord, ahead }, has, dtype }) => {
+    const list = (count: number, make: (i: number) => string): string =>
+      Array.from({ length: count }, (_, i) => make(i)).join(' ');
+    const together = narrowLanes / split;
+    const step = split * perWord;
+    const word = (k: string): string => (perWord > 1 ? `r_b((row + ${k}) / ${perWord}u)` : `b(j, ${k})`);
+    const term = (k: string, w: string, v: number): string => {
+      const value = perWord > 1 ? unpacked(dtype('b'), w, v) : `f32(${w})`;
+      return `{ let value = ${value}; ${list(rows, (i) => `s${i} += a(${i}u, ${k} + ${v}u) * value;`)} }`;
+    };
     return `
-var<workgroup> sums: array<f32, ${split * together * rows}>;
+var<workgroup> sums: array<f32, ${narrowLanes * rows}>;
 ${epilogue(has)}
 fn run(group: u32, lane: u32) {
   let part = lane % ${split}u;
-  let j = group * ${together}u + lane / ${split}u;
-  ${each((i) => `var s${i} = 0.0;`)}
-  if (j < P.columns) {
-    let row = b_at(j, 0u);
-    var k = part${perWord > 1 ? ` * ${perWord}u` : ''};
-    ${
-      perWord > 1
-        ? `
-    for (; k + ${perWord - 1}u < P.inner; k += ${split * perWord}u) {
-      let word = r_b((row + k) / ${perWord}u);
-      ${values.map((value, v) => `let b${v} = ${value};`).join(' ')}
-      ${each((i) => values.map((_, v) => `s${i} += a(${i}u, k + ${v}u) * b${v};`).join(' '))}
-    }
-    // At most one invocation comes to the last values, which fill no word.
-    for (; k < P.inner; k++) {`
-        : `
-    for (; k < P.inner; k += ${split}u) {`
-    }
-      let bk = f32(b(j, k));
-      ${each((i) => `s${i} += a(${i}u, k) * bk;`)}
-    }
+  let j = min(group * ${together}u + lane / ${split}u, P.columns - 1u);
+  let row = b_at(j, 0u);
+  ${list(rows, (i) => `var s${i} = 0.0;`)}
+  var k = part * ${perWord}u;
+  for (; k + ${(ahead - 1) * step + perWord - 1}u < P.inner; k += ${ahead * step}u) {
+    ${list(ahead, (n) => `let w${n} = ${word(`k + ${n * step}u`)};`)}
+    ${list(ahead, (n) => list(perWord, (v) => term(`k + ${n * step}u`, `w${n}`, v)))}
   }
-  ${each((i) => `sums[${i}u * LANES + lane] = s${i};`)}
+  for (; k < P.inner; k += ${step}u) {
+    let w = ${word('k')};
+    ${list(perWord, (v) => `${v === 0 ? '' : `if (k + ${v}u < P.inner) `}${term('k', 'w', v)}`)}
+  }
+  ${list(rows, (i) => `sums[${i * narrowLanes}u + lane] = s${i};`)}
   workgroupBarrier();
   let column = group * ${together}u + lane % ${together}u;
   let i = lane / ${together}u;
-  if (i < ${rows}u && column < P.columns) {
-    var sum = 0.0;
-    for (var p = 0u; p < ${split}u; p++) { sum += sums[i * LANES + (lane % ${together}u) * ${split}u + p]; }
-    finish(i, column, sum);
-  }
+  if (i >= ${rows}u || column >= P.columns) { return; }
+  let first = i * LANES + lane % ${together}u * ${split}u;
+  var sum = 0.0;
+  for (var p = 0u; p < ${split}u; p++) { sum += sums[first + p]; }
+  finish(i, column, sum);
 }`;
   },
 };
 
-function narrow({ rows, columns, inner, a, b, y, scale, bias, residual }: Product): Dispatch {
+function narrow(
+  { rows, columns, inner, a, b, y, scale, bias, residual }: Product,
+  { workgroupsAtOnce }: Means,
+): Dispatch {
+  const perWord = wholeWords(b);
+  let split = leastSplit;
+  // Two rounds of workgroups, as reading is mostly waiting.
+  const tooFew = (): boolean => columns * split < 2 * workgroupsAtOnce * narrowLanes;
+  while (split < narrowLanes && tooFew() && inner >= 4 * split * perWord) split *= 2;
+  const words = Math.max(1, Math.floor(inner / (split * perWord)));
   return dispatch(narrowKernel, {
-    spec: { rows, perWord: wholeWords(b) },
+    spec: { rows, split, perWord, ahead: Math.ceil(words / Math.ceil(words / mostAhead)) },
     operands: { a, b, y, scale, bias, residual },
     params: { rows, columns, inner },
-    groups: Math.ceil(columns / together),
+    groups: Math.ceil((columns * split) / narrowLanes),
   });
 }
 
@@ -118,79 +153,157 @@ function wholeWords({ dtype, offset, strides }: Operand): number {
 }
 
 /** Value v of a word. */
-function unpacked(dtype: string, v: number): string {
-  if (dtype === 'i8') return `f32(extractBits(bitcast<i32>(word), ${8 * v}u, 8u))`;
-  if (dtype === 'f16') return `f16_value(word${v === 0 ? '' : ' >> 16u'})`;
-  if (dtype === 'bf16') return v === 0 ? 'bitcast<f32>(word << 16u)' : 'bitcast<f32>(word & 0xffff0000u)';
-  return 'bitcast<f32>(word)';
+function unpacked(dtype: string, word: string, v: number): string {
+  if (dtype === 'i8') return `f32(extractBits(bitcast<i32>(${word}), ${8 * v}u, 8u))`;
+  if (dtype === 'f16') return `f16_value(${word}${v === 0 ? '' : ' >> 16u'})`;
+  if (dtype === 'bf16') {
+    return v === 0 ? `bitcast<f32>(${word} << 16u)` : `bitcast<f32>(${word} & 0xffff0000u)`;
+  }
+  return `bitcast<f32>(${word})`;
 }
 
-/** A workgroup makes a square of y, an invocation 4 x 4 of it; k goes by in tiles. */
-const side = 64;
-const depth = 16;
-const own = 4;
+const tiledLanes = 256;
+/** Invocations along each side of a workgroup's square of y. */
+const across = 16;
 
+/**
+ * A workgroup makes a square of y, an invocation `quads` x `quads` squares of 4 x 4 in it. Columns of k go by in tiles, which
+ * are as deep as an invocation loads four values of a and of b each.
+ */
 interface TiledSpec extends Spec {
+  readonly quads: 1 | 2;
   /** Whether neighbours in memory are neighbours along k. */
   readonly aByInner: boolean;
   readonly bByInner: boolean;
+  /** Whether y takes sums over a part of k each, to be added up. */
+  readonly inParts: boolean;
+}
+
+function sideOf(quads: number): number {
+  return 4 * across * quads;
 }
 
 const tiledKernel: Kernel<TiledSpec> = {
   name: 'product',
-  lanes: (side / own) ** 2,
-  params: [...params, 'across'],
+  lanes: tiledLanes,
+  params: ['rows', 'columns', 'inner', 'downwards', 'sideways', 'depth'],
   stores: { y: 'elements' },
-  code: ({ spec, has }) => {
-    const lanes = (side / own) ** 2;
-    const fill = (name: 'a' | 'b', byInner: boolean, extent: string, origin: string): string => `
-    for (var l = lane; l < ${side * depth}u; l += ${lanes}u) {
-      let r = ${byInner ? `l / ${depth}u` : `l % ${side}u`};
-      let k = ${byInner ? `l % ${depth}u` : `l / ${side}u`};
-      var value = 0.0;
-      if (${origin} + r < P.${extent} && k0 + k < P.inner) { value = f32(${name}(${origin} + r, k0 + k)); }
-      ${name}_tile[k * ${side}u + r] = value;
-    }`;
-    const sums = Array.from({ length: own }, (_, i) => i);
+  code: ({ spec: { quads, aByInner, bByInner, inParts }, has }) => {
+    const height = across * quads;
+    const depth = tiledLanes / height;
+    // One more, so that the values of one invocation and the next lie in different banks.
+    const pitch = height + 1;
+    const range = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i);
+    const place = (name: string, byInner: boolean): string => `
+  let ${name}_k = ${byInner ? `lane % ${depth}u` : `lane / ${height}u`};
+  let ${name}_quad = ${byInner ? `lane / ${depth}u` : `lane % ${height}u`};`;
+    const loads = (name: string, origin: string): string => `
+fn four_${name}(first: u32, k: u32, end: u32) -> vec4<f32> {
+  let at = min(k, P.inner - 1u);
+  let most = P.${origin} - 1u;
+  let four = vec4<f32>(${range(4)
+    .map((c) => `f32(${name}(min(first + ${c}u, most), at))`)
+    .join(', ')});
+  return select(vec4<f32>(), four, k < end);
+}`;
+    const own = range(quads);
+    const sums = own.flatMap((p) => own.flatMap((q) => range(4).map((r) => ({ p, q, r }))));
     return `
-var<workgroup> a_tile: array<f32, ${side * depth}>;
-var<workgroup> b_tile: array<f32, ${side * depth}>;
-${epilogue(has)}
+var<workgroup> a_tile: array<vec4<f32>, ${depth * pitch}>;
+var<workgroup> b_tile: array<vec4<f32>, ${depth * pitch}>;
+${loads('a', 'rows')}
+${loads('b', 'columns')}
+${inParts ? '' : epilogue(has)}
+fn store(part: u32, i: u32, j: u32, four: vec4<f32>) {
+  if (i >= P.rows) { return; }
+  for (var c = 0u; c < 4u; c++) {
+    if (j + c < P.columns) { ${inParts ? 'y_store(y_at(part, i, j + c), four[c]);' : 'finish(i, j + c, four[c]);'} }
+  }
+}
 fn run(group: u32, lane: u32) {
-  let i0 = (group / P.across) * ${side}u;
-  let j0 = (group % P.across) * ${side}u;
-  let ti = (lane / ${side / own}u) * ${own}u;
-  let tj = (lane % ${side / own}u) * ${own}u;
-  ${sums.map((i) => `var s${i} = vec4<f32>();`).join(' ')}
-  for (var k0 = 0u; k0 < P.inner; k0 += ${depth}u) {
-    ${fill('a', spec.aByInner, 'rows', 'i0')}
-    ${fill('b', spec.bByInner, 'columns', 'j0')}
+  let part = group / (P.downwards * P.sideways);
+  let i0 = (group / P.sideways) % P.downwards * ${sideOf(quads)}u;
+  let j0 = group % P.sideways * ${sideOf(quads)}u;
+  let begin = part * P.depth;
+  let end = min(begin + P.depth, P.inner);
+  let down = lane / ${across}u;
+  let side = lane % ${across}u;
+  ${place('a', aByInner)}
+  ${place('b', bByInner)}
+  ${sums.map(({ p, q, r }) => `var s${p}${q}${r} = vec4<f32>();`).join(' ')}
+  // What comes next is asked for before the sums, so that it is there after them.
+  var a_next = four_a(i0 + 4u * a_quad, begin + a_k, end);
+  var b_next = four_b(j0 + 4u * b_quad, begin + b_k, end);
+  for (var k0 = begin; k0 < end; k0 += ${depth}u) {
+    a_tile[a_k * ${pitch}u + a_quad] = a_next;
+    b_tile[b_k * ${pitch}u + b_quad] = b_next;
     workgroupBarrier();
+    a_next = four_a(i0 + 4u * a_quad, k0 + ${depth}u + a_k, end);
+    b_next = four_b(j0 + 4u * b_quad, k0 + ${depth}u + b_k, end);
     for (var k = 0u; k < ${depth}u; k++) {
-      let at = k * ${side}u;
-      let bk = vec4<f32>(b_tile[at + tj], b_tile[at + tj + 1u], b_tile[at + tj + 2u], b_tile[at + tj + 3u]);
-      ${sums.map((i) => `s${i} += a_tile[at + ti + ${i}u] * bk;`).join('\n      ')}
+      let at = k * ${pitch}u;
+      ${own.map((p) => `let a${p} = a_tile[at + ${p * across}u + down]; let b${p} = b_tile[at + ${p * across}u + side];`).join('\n      ')}
+      ${sums.map(({ p, q, r }) => `s${p}${q}${r} += a${p}[${r}] * b${q};`).join('\n      ')}
     }
     workgroupBarrier();
   }
-  // Once in the text, as it is long.
-  let all = array<vec4<f32>, ${own}>(${sums.map((i) => `s${i}`).join(', ')});
-  for (var e = 0u; e < ${own * 4}u; e++) {
-    let i = i0 + ti + e / 4u;
-    let j = j0 + tj + e % 4u;
-    if (i < P.rows && j < P.columns) { finish(i, j, all[e / 4u][e % 4u]); }
-  }
+  ${sums.map(({ p, q, r }) => `store(part, i0 + ${4 * p * across + r}u + 4u * down, j0 + ${4 * q * across}u + 4u * side, s${p}${q}${r});`).join('\n  ')}
 }`;
   },
 };
 
-function tiled({ rows, columns, inner, a, b, y, scale, bias, residual }: Product): Dispatch {
-  const across = Math.ceil(columns / side);
+/** Workgroups of a product in squares of this side. */
+function squares({ rows, columns }: ProductSize, side: number): number {
+  return Math.ceil(rows / side) * Math.ceil(columns / side);
+}
+
+/** The larger square takes half the loads for each product; it pays when there are squares enough. */
+function quadsOf(size: ProductSize): 1 | 2 {
+  return squares(size, sideOf(2)) >= enoughSquares ? 2 : 1;
+}
+const enoughSquares = 128;
+
+/** The least of k that is worth a part. */
+const leastDepth = 128;
+
+/** How many workgroups share the sums over k of one square, so that there are enough of them to fill the device. */
+function partsOf(size: ProductSize, { workgroupsAtOnce }: Means): number {
+  const missing = Math.floor(workgroupsAtOnce / 2 / squares(size, sideOf(quadsOf(size))));
+  return Math.max(1, Math.min(missing, Math.floor(size.inner / leastDepth)));
+}
+
+function tiled(
+  given: Product,
+  { y, scale, bias, residual }: Pick<Product, 'y' | 'scale' | 'bias' | 'residual'>,
+  parts: number,
+): Dispatch {
+  const { rows, columns, inner, a, b } = given;
+  const quads = quadsOf(given);
+  const side = sideOf(quads);
   const byInner = ({ strides }: Operand): boolean => Math.abs(strides[1]!) <= Math.abs(strides[0]!);
+  const [downwards, sideways] = [Math.ceil(rows / side), Math.ceil(columns / side)];
   return dispatch(tiledKernel, {
-    spec: { aByInner: byInner(a), bByInner: byInner(b) },
+    spec: { quads, aByInner: byInner(a), bByInner: byInner(b), inParts: parts > 1 },
     operands: { a, b, y, scale, bias, residual },
-    params: { rows, columns, inner, across },
-    groups: Math.ceil(rows / side) * across,
+    params: { rows, columns, inner, downwards, sideways, depth: Math.max(1, Math.ceil(inner / parts)) },
+    groups: downwards * sideways * parts,
   });
 }
+
+/** The parts of every sum, in their order. */
+const partsKernel: Kernel = {
+  name: 'product of parts',
+  lanes: 64,
+  params: ['rows', 'columns', 'parts'],
+  stores: { y: 'elements' },
+  code: ({ has }) => `
+${epilogue(has)}
+fn run(group: u32, lane: u32) {
+  let e = group * LANES + lane;
+  let size = P.rows * P.columns;
+  if (e >= size) { return; }
+  var sum = 0.0;
+  for (var p = 0u; p < P.parts; p++) { sum += bitcast<f32>(sums_word(p * size + e)); }
+  finish(e / P.columns, e % P.columns, sum);
+}`,
+};

@@ -1,14 +1,17 @@
 import { computeStage } from '../flags.ts';
 import type { Page } from '../memory/pages.ts';
-import type { Lowered } from '../shader/lower.ts';
+import type { Binding, Lowered } from '../shader/lower.ts';
 
 /** Bytes of a parameter block that a binding sees; blocks start at multiples of the largest alignment there is. */
 export const parameterBytes = 512;
 
-/** Pipelines by their text, layouts by the number of pages, bind groups by the pages: each made once for a device. */
+/** Pipelines by their text, layouts by which pages are written, bind groups by the pages: each made once for a device. */
 export class Pipelines {
   readonly #device: GPUDevice;
-  readonly #layouts: { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout }[] = [];
+  readonly #layouts = new Map<
+    string,
+    { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout }
+  >();
   readonly #pipelines = new Map<string, GPUComputePipeline>();
   readonly #compiling = new Map<string, Promise<GPUComputePipeline>>();
   readonly #groups = new Map<string, GPUBindGroup>();
@@ -53,17 +56,17 @@ export class Pipelines {
   }
 
   /** The bindings of these pages, with the parameters at a dynamic offset of `uniform`. */
-  group(uniform: GPUBuffer, pages: readonly Page[]): GPUBindGroup {
+  group(uniform: GPUBuffer, bindings: readonly Binding[]): GPUBindGroup {
     let id = this.#uniforms.get(uniform);
     if (id === undefined) this.#uniforms.set(uniform, (id = this.#next++));
-    const key = `${id}:${pages.map((page) => page.id).join()}`;
+    const key = `${id}:${bindings.map(({ page }) => page.id).join()}:${accessOf(bindings)}`;
     let group = this.#groups.get(key);
     if (!group) {
       group = this.#device.createBindGroup({
-        layout: this.#layout(pages.length).group,
+        layout: this.#layout(bindings).group,
         entries: [
           { binding: 0, resource: { buffer: uniform, size: parameterBytes } },
-          ...pages.map(({ buffer }, slot) => ({ binding: slot + 1, resource: { buffer } })),
+          ...bindings.map(({ page: { buffer } }, slot) => ({ binding: slot + 1, resource: { buffer } })),
         ],
       });
       this.#groups.set(key, group);
@@ -74,13 +77,7 @@ export class Pipelines {
   /** Drops what refers to a page that is no more. */
   forgetPage({ id }: Page): void {
     for (const key of this.#groups.keys()) {
-      if (
-        key
-          .slice(key.indexOf(':') + 1)
-          .split(',')
-          .includes(String(id))
-      )
-        this.#groups.delete(key);
+      if (key.split(':')[1]!.split(',').includes(String(id))) this.#groups.delete(key);
     }
   }
 
@@ -91,17 +88,21 @@ export class Pipelines {
     for (const key of this.#groups.keys()) if (key.startsWith(`${id}:`)) this.#groups.delete(key);
   }
 
-  #descriptor({ key, name, code, pages }: Lowered): GPUComputePipelineDescriptor {
+  #descriptor({ key, name, code, bindings }: Lowered): GPUComputePipelineDescriptor {
     const module = this.#device.createShaderModule({ label: key, code: code() });
     return {
       label: name,
-      layout: this.#layout(pages.length).pipeline,
+      layout: this.#layout(bindings).pipeline,
       compute: { module, entryPoint: 'main' },
     };
   }
 
-  #layout(pages: number): { readonly group: GPUBindGroupLayout; readonly pipeline: GPUPipelineLayout } {
-    const ready = this.#layouts[pages];
+  #layout(bindings: readonly Binding[]): {
+    readonly group: GPUBindGroupLayout;
+    readonly pipeline: GPUPipelineLayout;
+  } {
+    const access = accessOf(bindings);
+    const ready = this.#layouts.get(access);
     if (ready) return ready;
     const group = this.#device.createBindGroupLayout({
       entries: [
@@ -110,14 +111,21 @@ export class Pipelines {
           visibility: computeStage,
           buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: parameterBytes },
         },
-        ...Array.from({ length: pages }, (_, slot) => ({
+        ...bindings.map(({ written }, slot) => ({
           binding: slot + 1,
           visibility: computeStage,
-          buffer: { type: 'storage' as const },
+          buffer: { type: written ? ('storage' as const) : ('read-only-storage' as const) },
         })),
       ],
     });
     const pipeline = this.#device.createPipelineLayout({ bindGroupLayouts: [group] });
-    return (this.#layouts[pages] = { group, pipeline });
+    const layout = { group, pipeline };
+    this.#layouts.set(access, layout);
+    return layout;
   }
+}
+
+/** A letter for each binding: written, or only read. */
+function accessOf(bindings: readonly Binding[]): string {
+  return bindings.map(({ written }) => (written ? 'w' : 'r')).join('');
 }

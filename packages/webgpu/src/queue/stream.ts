@@ -82,12 +82,12 @@ export class CommandStream {
       const batch = this.#open();
       const [pipeline, group] = this.#checked(batch, () => [
         this.#pipelines.get(lowered),
-        this.#pipelines.group(this.#uniform, lowered.pages),
+        this.#pipelines.group(this.#uniform, lowered.bindings),
       ]);
       const block = batch.blocks++;
       this.#blocks.set(lowered.words, block * words);
       this.#encode(batch, { pipeline, group, offset: block * parameterBytes, ...this.fold(lowered.groups) });
-      for (const page of lowered.pages) batch.pages.add(page);
+      for (const { page } of lowered.bindings) batch.pages.add(page);
     }
     return this.#open().done.promise;
   }

@@ -3,8 +3,15 @@ import type { Dispatch, KernelContext } from './kernel.ts';
 import { math } from './math.ts';
 import { elementOffset } from './operand.ts';
 import type { Operand } from './operand.ts';
-import { accessors, needsAtomics, pageAccess } from './storage.ts';
-import type { AccessorShape } from './storage.ts';
+import { accessors, needsAtomics, pageDeclaration } from './storage.ts';
+import type { AccessorShape, PageAccess } from './storage.ts';
+
+/** A page as a kernel sees it. */
+export interface Binding {
+  readonly page: Page;
+  /** Devices read faster what nobody writes. */
+  readonly written: boolean;
+}
 
 /** A dispatch in terms of WebGPU: everything but the pipeline object. */
 export interface Lowered {
@@ -13,7 +20,7 @@ export interface Lowered {
   readonly name: string;
   code(): string;
   /** What is bound, in order. */
-  readonly pages: readonly Page[];
+  readonly bindings: readonly Binding[];
   /** The contents of the uniform. */
   readonly words: Uint32Array<ArrayBuffer>;
   readonly groups: number;
@@ -42,12 +49,16 @@ export function lower({ kernel, spec, operands, params, groups }: Dispatch): Low
     words[at++] = elementOffset(operand);
     for (const stride of operand.strides) words[at++] = stride;
   }
+  const bindings = pages.map((page, slot) => ({
+    page,
+    written: shapes.some((s) => s.slot === slot && s.stores),
+  }));
   const signature = shapes.map(({ name, dtype, slot, axes }) => `${name}:${dtype}@${slot}/${axes}`);
   return {
     key: `${kernel.name}|${JSON.stringify(spec)}|${signature.join(' ')}`,
     name: kernel.name,
-    code: () => assemble(kernel, spec, shapes, pages.length),
-    pages,
+    code: () => assemble(kernel, spec, shapes, bindings),
+    bindings,
     words,
     groups,
   };
@@ -58,7 +69,7 @@ function assemble(
   kernel: Dispatch['kernel'],
   spec: Dispatch['spec'],
   shapes: readonly AccessorShape[],
-  pages: number,
+  bindings: readonly Binding[],
 ): string {
   const context: KernelContext = {
     spec,
@@ -74,13 +85,15 @@ function assemble(
       ...Array.from({ length: axes }, (_, axis) => `${name}_s${axis}: u32`),
     ]),
   ];
-  const atomic = (slot: number): boolean =>
-    shapes.some((shape) => shape.slot === slot && needsAtomics(shape));
+  const access = ({ written }: Binding, slot: number): PageAccess => {
+    if (!written) return 'read';
+    return shapes.some((shape) => shape.slot === slot && needsAtomics(shape)) ? 'atomic' : 'write';
+  };
   return [
     `const LANES = ${kernel.lanes}u;`,
     `struct Parameters { ${fields.join(', ')} }`,
     '@group(0) @binding(0) var<uniform> P: Parameters;',
-    ...Array.from({ length: pages }, (_, slot) => pageAccess(slot, atomic(slot))),
+    ...bindings.map((binding, slot) => pageDeclaration(slot, access(binding, slot))),
     math,
     ...shapes.map(accessors),
     (kernel as { code(context: KernelContext): string }).code(context),

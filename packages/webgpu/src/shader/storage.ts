@@ -41,10 +41,17 @@ export function needsAtomics({ dtype, stores }: Pick<AccessorShape, 'dtype' | 's
   return stores === 'elements' && dtypes[dtype].bytes < 4;
 }
 
-/** Declarations of a page: plain words, or atomic ones where invocations write parts of the same word. */
-export function pageAccess(slot: number, atomic: boolean): string {
+/** What a kernel does with a page; `atomic` where invocations write parts of the same word. */
+export type PageAccess = 'read' | 'write' | 'atomic';
+
+export function pageDeclaration(slot: number, access: PageAccess): string {
   const p = `p${slot}`;
-  if (!atomic) {
+  if (access === 'read') {
+    return `
+@group(0) @binding(${slot + 1}) var<storage, read> ${p}: array<u32>;
+fn r${slot}(i: u32) -> u32 { return ${p}[i]; }`;
+  }
+  if (access === 'write') {
     return `
 @group(0) @binding(${slot + 1}) var<storage, read_write> ${p}: array<u32>;
 fn r${slot}(i: u32) -> u32 { return ${p}[i]; }
