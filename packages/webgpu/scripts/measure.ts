@@ -1,4 +1,3 @@
-import { create } from 'webgpu';
 import { createRegistry, onTrace, tensor } from '@ss/core';
 import type { Engine, Program, Tensor } from '@ss/core';
 import { wasm } from '@ss/wasm';
@@ -6,6 +5,7 @@ import { webgpu } from '../src/index.ts';
 import { measureLimits } from './device-limits.ts';
 import { costs, layerOps } from './layer-ops.ts';
 import type { LayerOp } from './layer-ops.ts';
+import { openDevice } from './open-device.ts';
 
 /**
  * How long each op of a layer of mamba-130m takes on this device, by its own clock, beside what the device can do: the
@@ -18,27 +18,13 @@ const lengths = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1
 /** Arguments are taken in turn from so many bytes, so that the caches of a large device do not hold them. */
 const rotated = 2 ** 28;
 const mostCopies = 32;
-const repetitions = 7;
+const repetitions = 15;
 /** Of the largest value of an output. */
 const tolerance = 1e-3;
 
-// Without rounding to a tenth of a millisecond, which is for pages of strangers.
-const gpu = create(['disable-dawn-features=timestamp_quantization']);
-const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-if (adapter === null) throw new Error('There is no adapter here.');
-if (!adapter.features.has('timestamp-query')) throw new Error('The adapter has no clock.');
-const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = adapter.limits;
-const device = await adapter.requestDevice({
-  requiredFeatures: ['timestamp-query', 'subgroups', 'shader-f16'].filter((name) =>
-    adapter.features.has(name),
-  ) as GPUFeatureName[],
-  requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage },
-});
+const { device, name } = await openDevice();
 const limits = await measureLimits(device);
-const { vendor, architecture, description } = adapter.info;
-console.log(
-  `${description || vendor} (${architecture}): ${giga(limits.bandwidth)} GB/s, ${giga(limits.flops)} GFLOP/s\n`,
-);
+console.log(`${name}: ${giga(limits.bandwidth)} GB/s, ${giga(limits.flops)} GFLOP/s\n`);
 
 await using engine = await createRegistry([webgpu({ device })]).select({ require: 'webgpu' });
 await using exact = await createRegistry([wasm()]).select({ require: 'wasm' });

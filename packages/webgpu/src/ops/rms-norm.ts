@@ -9,6 +9,8 @@ import { narrowFloats, unsupported } from './refusal.ts';
 import { rowsOperand, scatteredRows } from './rows.ts';
 
 const lanes = 64;
+/** Of wide rows, so that a single one is not a long walk. */
+const wideLanes = 256;
 const real = { '*': narrowFloats } as const;
 const params = ['K', 'G', 'width'] as const;
 const floats = ['eps'] as const;
@@ -23,9 +25,9 @@ fn scale_of(k: u32) -> f32 { return ${has('weight') ? 'weight(k)' : '1.0'}; }`;
 }
 
 /** A workgroup normalises one group of one row. */
-const normKernel: Kernel = {
-  name: 'rms norm',
-  lanes,
+const normKernel = (width: number): Kernel => ({
+  name: width > wideLanes ? 'rms norm of wide rows' : 'rms norm',
+  lanes: width > wideLanes ? wideLanes : lanes,
   params,
   floats,
   stores: { y: 'elements', added: 'elements' },
@@ -46,7 +48,7 @@ fn run(group: u32, lane: u32) {
     y_store(y_at(r, k), v_of(r, k) * scale * scale_of(k));
   }
 }`,
-};
+});
 
 export const rmsNorm: KernelOp = {
   assess: (call) =>
@@ -58,10 +60,10 @@ export const rmsNorm: KernelOp = {
     },
 
   dispatches(call) {
-    const { outputs } = call;
+    const { outputs, sizes } = call;
     const { sum } = outputs;
     return [
-      dispatch(normKernel, {
+      dispatch(normKernel(sizes['K']! / sizes['G']!), {
         spec: {},
         operands: {
           ...inputOperands(call),

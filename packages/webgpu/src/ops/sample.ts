@@ -5,7 +5,7 @@ import { largest, negativeInfinity, total } from '../shader/reduce.ts';
 import type { KernelOp } from './kernel-op.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
 
-const lanes = 128;
+const lanes = 256;
 const dtypes = {
   '*': ['f32'],
   logits: narrowFloats,
@@ -65,31 +65,67 @@ export const argmax: KernelOp = {
   ],
 };
 
+/** A logit is only passed by where it was drawn before. */
+const penaltyKernel: Kernel = {
+  name: 'repetition penalty',
+  lanes,
+  params: ['vocabulary', 'H', 'E'],
+  floats: ['penalty'],
+  stores: { adjusted: 'words' },
+  code: () => `
+fn run(group: u32, lane: u32) {
+  let e = group * LANES + lane;
+  if (e >= P.E) { return; }
+  let r = e / P.vocabulary;
+  let v = e % P.vocabulary;
+  let x = logits(r, v);
+  var seen = false;
+  for (var h = 0u; h < P.H; h++) { seen = seen || recent(r, h) == i32(v); }
+  adjusted_put(e, bitcast<u32>(select(x, select(x * P.penalty, x / P.penalty, x > 0.0), seen)));
+}`,
+};
+
+/** Ids that are looked at closely at the same time. */
+const mostListed = 512;
+/** Bits of a key that are found in one walk through the vocabulary, and walks. */
+const digit = 4;
+const digits = 5;
+/** Sums in another order differ by less. */
+const margin = 1.0001;
+
 /**
- * A workgroup draws one id. Ids are in the order of their logits, equals by their numbers; what is kept is a prefix of that order and
- * so given by its last id. No sort: the last id of a prefix is found by bisection on the bits of its logit, for what
- * the prefix holds, counted or weighed, then on those of its number.
+ * A workgroup draws one id. Ids are in the order of their logits, equals by their numbers; what is kept is a prefix of that
+ * order and so given by its last id. No sort: the last id of a prefix is found by bisection on the bits of its logit,
+ * for what the prefix holds, counted or weighed, then on those of its number. The likeliest ids are put in a list
+ * first, which is all that has to be walked through, unless what is wanted reaches beyond them.
  */
 const sampleKernel: Kernel = {
   name: 'sample',
   lanes,
-  params: ['vocabulary', 'H', 'topK', 'bits'],
-  floats: ['temperature', 'topP', 'minP', 'penalty'],
-  stores: { ids: 'words', logProbs: 'words', adjusted: 'words', weights: 'words' },
-  code: ({ has }) => `
+  params: ['vocabulary', 'topK', 'bits'],
+  floats: ['temperature', 'topP', 'minP'],
+  stores: { ids: 'words', logProbs: 'words' },
+  code: ({ has }) => {
+    const others = Array.from({ length: 2 ** digit - 1 }, (_, i) => i + 1);
+    const each = (make: (j: number) => string): string => others.map(make).join(' ');
+    return `
 ${negativeInfinity}
 ${total}
 ${largest}
 var<private> row: u32;
-fn given(v: u32) -> f32 {
-  let x = logits(row, v);
-  // NaN says nothing about how probable an id is.
-  return select(x, negative_infinity(), is_nan(x));
-}
-fn of_id(v: u32) -> f32 { return bitcast<f32>(adjusted_word(row * P.vocabulary + v)); }
-fn weight(v: u32) -> f32 { return bitcast<f32>(weights_word(row * P.vocabulary + v)); }
+// NaN says nothing about how probable an id is.
+fn real(x: f32) -> f32 { return select(x, negative_infinity(), is_nan(x)); }
+fn given(v: u32) -> f32 { return real(logits(row, v)); }
+fn of_id(v: u32) -> f32 { return ${has('adjusted') ? 'real(adjusted(row, v))' : 'given(v)'}; }
 ${firstLargest}
 
+// The largest logit.
+var<private> most: f32;
+fn weight(v: u32) -> f32 {
+  let x = of_id(v);
+  let w = select(exp_((x - most) / P.temperature), 1.0, x == most);
+  return select(w, 0.0, x == negative_infinity());
+}
 // Whole numbers in the order of the floats; both zeros are one.
 fn key(v: u32) -> u32 {
   let x = of_id(v);
@@ -97,21 +133,77 @@ fn key(v: u32) -> u32 {
   return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
 }
 
+var<workgroup> list_id: array<u32, ${mostListed}>;
+var<workgroup> list_key: array<u32, ${mostListed}>;
+var<workgroup> list_weight: array<f32, ${mostListed}>;
+// What is walked through: the list, or everything.
+var<private> listed: bool;
+var<private> entries: u32;
+fn id_at(i: u32) -> u32 { if (listed) { return list_id[i]; } return i; }
+fn key_at(i: u32) -> u32 { if (listed) { return list_key[i]; } return key(i); }
+fn weight_at(i: u32) -> f32 { if (listed) { return list_weight[i]; } return weight(i); }
+
+var<workgroup> reached: array<atomic<u32>, ${2 ** digit}>;
+// A key that no more ids reach than the list has room for, and about the least of those.
+fn least_listed(lane: u32) -> u32 {
+  var k = 0u;
+  for (var shift = ${32 - digit}u; shift >= ${32 - digit * digits}u; shift -= ${digit}u) {
+    if (lane < ${2 ** digit}u) { atomicStore(&reached[lane], 0u); }
+    workgroupBarrier();
+    ${each((j) => `var n${j} = 0u; let k${j} = k + (${j}u << shift);`)}
+    for (var v = lane; v < P.vocabulary; v += LANES) {
+      let x = key(v);
+      ${each((j) => `n${j} += u32(x >= k${j});`)}
+    }
+    ${each((j) => `atomicAdd(&reached[${j}], n${j});`)}
+    workgroupBarrier();
+    ${each((j) => `if (atomicLoad(&reached[${j}]) > ${mostListed}u) { k = k${j}; }`)}
+    workgroupBarrier();
+  }
+  return k + ${2 ** (32 - digit * digits)}u;
+}
+
+var<workgroup> shares: array<u32, LANES>;
+// Lists the ids from a key on, in an order that is always the same. @returns how many there are
+fn fill(least: u32, lane: u32) -> u32 {
+  var own = 0u;
+  for (var v = lane; v < P.vocabulary; v += LANES) { own += u32(key(v) >= least); }
+  shares[lane] = own;
+  workgroupBarrier();
+  var at = 0u;
+  var all = 0u;
+  for (var i = 0u; i < LANES; i++) {
+    if (i == lane) { at = all; }
+    all += shares[i];
+  }
+  for (var v = lane; v < P.vocabulary; v += LANES) {
+    let x = key(v);
+    if (x >= least && at < ${mostListed}u) {
+      list_id[at] = v;
+      list_key[at] = x;
+      list_weight[at] = weight(v);
+      at++;
+    }
+  }
+  workgroupBarrier();
+  return min(all, ${mostListed}u);
+}
+
 // The last id that is kept.
 var<private> last_key: u32;
 var<private> last_id: u32;
-fn kept(v: u32) -> bool {
-  let k = key(v);
-  return (k > last_key || (k == last_key && v <= last_id)) && weight(v) >= P.minP * min_weight;
-}
 // 1 once ids of little weight are left out.
 var<private> min_weight: f32;
+fn kept(i: u32) -> bool {
+  let k = key_at(i);
+  return (k > last_key || (k == last_key && id_at(i) <= last_id)) && weight_at(i) >= P.minP * min_weight;
+}
 
 // What the kept ids of at least this key weigh, or how many they are.
 fn above(least: u32, weighed: bool, lane: u32) -> f32 {
   var sum = 0.0;
-  for (var v = lane; v < P.vocabulary; v += LANES) {
-    if (key(v) >= least && kept(v)) { sum += select(1.0, weight(v), weighed); }
+  for (var i = lane; i < entries; i += LANES) {
+    if (key_at(i) >= least && kept(i)) { sum += select(1.0, weight_at(i), weighed); }
   }
   return total(sum, lane);
 }
@@ -119,8 +211,8 @@ fn above(least: u32, weighed: bool, lane: u32) -> f32 {
 // How many ids below this one have this key.
 fn equals(k: u32, below: u32, lane: u32) -> f32 {
   var sum = 0.0;
-  for (var v = lane; v < P.vocabulary; v += LANES) {
-    if (key(v) == k && v < below) { sum += 1.0; }
+  for (var i = lane; i < entries; i += LANES) {
+    if (key_at(i) == k && id_at(i) < below) { sum += 1.0; }
   }
   return total(sum, lane);
 }
@@ -136,7 +228,7 @@ fn shorten(wanted: f32, weighed: bool, beyond: bool, lane: u32) {
   let before = select(above(k + 1u, weighed, lane), 0.0, k == 0xffffffffu);
   let count = equals(k, P.vocabulary, lane);
   var own = 0.0;
-  for (var v = lane; v < P.vocabulary; v += LANES) { if (key(v) == k) { own = max(own, weight(v)); } }
+  for (var i = lane; i < entries; i += LANES) { if (key_at(i) == k) { own = max(own, weight_at(i)); } }
   own = select(1.0, largest(own, lane), weighed);
   let needed = (wanted - before) / own;
   let m = clamp(select(ceil(needed), floor(needed) + 1.0, beyond), 1.0, max(count, 1.0));
@@ -149,57 +241,57 @@ fn shorten(wanted: f32, weighed: bool, beyond: bool, lane: u32) {
   last_id = id;
 }
 
-fn run(group: u32, lane: u32) {
-  row = group;
-  let base = group * P.vocabulary;
-  for (var v = lane; v < P.vocabulary; v += LANES) { adjusted_put(base + v, bitcast<u32>(given(v))); }
-  storageBarrier();
-  workgroupBarrier();
-  ${
-    has('recent')
-      ? `
-  // Once for each recent id.
-  for (var h = lane; h < P.H; h += LANES) {
-    let id = recent(group, h);
-    var seen = id < 0 || u32(id) >= P.vocabulary;
-    for (var other = 0u; other < h && !seen; other++) { seen = recent(group, other) == id; }
-    if (!seen) {
-      let x = given(u32(id));
-      adjusted_put(base + u32(id), bitcast<u32>(select(x * P.penalty, x / P.penalty, x > 0.0)));
-    }
-  }
-  storageBarrier();
-  workgroupBarrier();`
-      : ''
-  }
-  let top = first_largest(lane);
-  let most = of_id(top);
-  for (var v = lane; v < P.vocabulary; v += LANES) {
-    let x = of_id(v);
-    let w = select(exp_((x - most) / P.temperature), 1.0, x == most);
-    weights_put(base + v, select(bitcast<u32>(w), 0u, x == negative_infinity()));
-  }
-  storageBarrier();
-  workgroupBarrier();
-
+// Draws among the kept ids; the likeliest of all if none is likelier than another.
+fn drawn(top: u32, lane: u32) -> u32 {
+  let by_count = P.topK > 0u && P.topK < P.vocabulary;
+  let by_weight = P.topP < 1.0;
+  listed = false;
+  entries = P.vocabulary;
   last_key = 0u;
   last_id = P.vocabulary;
   min_weight = 0.0;
-  if (P.topK > 0u && P.topK < P.vocabulary) { shorten(f32(P.topK), false, false, lane); }
-  if (P.topP < 1.0) { shorten(P.topP * above(0u, true, lane), true, false, lane); }
+  let everything = above(0u, true, lane);
   min_weight = 1.0;
-  let all = above(0u, true, lane);
-  var threshold = draw(group) * all;
+  var all = above(0u, true, lane);
+  var least = 0u;
+  if (P.vocabulary > ${mostListed}u) { least = least_listed(lane); }
+  let count = fill(least, lane);
+  listed = true;
+  entries = count;
+  let of_some_weight = above(0u, true, lane);
+  min_weight = 0.0;
+  let in_list = above(0u, true, lane);
+  var enough = of_some_weight > ${margin} * draw(row) * all;
+  if (by_weight) { enough = in_list > ${margin} * P.topP * everything; }
+  if (by_count) { enough = count >= P.topK; }
+  listed = enough || count == P.vocabulary;
+  entries = select(P.vocabulary, count, listed);
+  if (by_count) { shorten(f32(P.topK), false, false, lane); }
+  if (by_weight) { shorten(P.topP * select(everything, above(0u, true, lane), by_count), true, false, lane); }
+  min_weight = 1.0;
+  if (by_count || by_weight) { all = above(0u, true, lane); }
+  var threshold = draw(row) * all;
   // Rounded up to everything there is, it would be beyond the last id.
   if (threshold >= all) { threshold = bitcast<f32>(bitcast<u32>(all) - 1u); }
-  if (P.temperature > 0.0) { shorten(threshold, true, true, lane); }
-  var id = last_id;
-  // No finite logit to tell the ids apart, or no wish to draw.
-  if (!(all > 0.0) || P.temperature == 0.0) { id = top; }
+  shorten(threshold, true, true, lane);
+  return select(top, last_id, all > 0.0);
+}
 
-  var largest_given = negative_infinity();
+fn run(group: u32, lane: u32) {
+  row = group;
+  var id = first_largest(lane);
+  most = of_id(id);
+  if (P.temperature > 0.0) { id = drawn(id, lane); }
+
+  var largest_given = most;
+  ${
+    has('adjusted')
+      ? `
+  largest_given = negative_infinity();
   for (var v = lane; v < P.vocabulary; v += LANES) { largest_given = max(largest_given, given(v)); }
-  largest_given = largest(largest_given, lane);
+  largest_given = largest(largest_given, lane);`
+      : ''
+  }
   var sum = 0.0;
   for (var v = lane; v < P.vocabulary; v += LANES) {
     let x = given(v);
@@ -210,7 +302,8 @@ fn run(group: u32, lane: u32) {
     ids_put(group, id);
     logProbs_put(group, bitcast<u32>(given(id) - largest_given - log_sum));
   }
-}`,
+}`;
+  },
 };
 
 export const sample: KernelOp = {
@@ -218,7 +311,9 @@ export const sample: KernelOp = {
     unsupported(call, dtypes) ?? {
       ok: true,
       numerics: 'tolerance',
-      scratchBytes: 8 * Math.max(1, call.sizes['R']!) * vocabularyOf(call),
+      ...(call.inputs['recentIds'] && {
+        scratchBytes: 4 * Math.max(1, call.sizes['R']!) * vocabularyOf(call),
+      }),
     },
 
   dispatches(call) {
@@ -227,27 +322,41 @@ export const sample: KernelOp = {
     const number = (name: string, otherwise: number): number =>
       (options[name] as number | undefined) ?? otherwise;
     const vocabulary = vocabularyOf(call);
+    const logits = operand(inputs['logits']!);
+    const recent = maybe(inputs['recentIds']);
+    const adjusted = recent && scratchOperand(scratch!, 0, [R, vocabulary]);
     return [
+      ...(recent
+        ? [
+            dispatch(penaltyKernel, {
+              spec: {},
+              operands: { logits, recent, adjusted },
+              params: {
+                vocabulary,
+                H: sizes['H']!,
+                E: R * vocabulary,
+                penalty: number('repetitionPenalty', 1),
+              },
+              groups: Math.ceil((R * vocabulary) / lanes),
+            }),
+          ]
+        : []),
       dispatch(sampleKernel, {
         spec: {},
         operands: {
-          logits: operand(inputs['logits']!),
+          logits,
+          adjusted,
           draw: operand(inputs['uniform']!),
-          recent: maybe(inputs['recentIds']),
           ids: operand(outputs['ids']!, []),
           logProbs: operand(outputs['logProbs']!, []),
-          adjusted: scratchOperand(scratch!, 0, [R * vocabulary]),
-          weights: scratchOperand(scratch!, R * vocabulary, [R * vocabulary]),
         },
         params: {
           vocabulary,
-          H: sizes['H'] ?? 0,
           topK: number('topK', 0),
           bits: Math.ceil(Math.log2(vocabulary + 1)),
           temperature: number('temperature', 1),
           topP: number('topP', 1),
           minP: number('minP', 0),
-          penalty: number('repetitionPenalty', 1),
         },
         groups: R,
       }),

@@ -6,44 +6,55 @@ import type { KernelOp } from './kernel-op.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
 
 const lanes = 64;
+/** Invocations that share the states of one channel, at most. */
+const mostShares = 16;
 const dtypes = { '*': narrowFloats, A: ['f32'], state: ['f32'], stateIndices: ['i32'] } as const;
 
 interface UpdateSpec extends Spec {
   readonly softplus: boolean;
+  /** Invocations of one channel. */
+  readonly shares: number;
 }
 
-/** One step of the recurrence, a channel an invocation. Channels are heads (H, P), or one head. */
+/** One step of the recurrence. Channels are heads (H, P), or one head. */
 const updateKernel: Kernel<UpdateSpec> = {
   name: 'state update',
   lanes,
   params: ['E', 'channels', 'P', 'N', 'perGroup', 'slots'],
   stores: { y: 'elements', state: 'elements' },
-  code: ({ has, spec }) => `
+  code: ({ has, spec: { softplus, shares } }) => `
+var<workgroup> sums: array<f32, LANES>;
 fn run(group: u32, lane: u32) {
-  let e = group * LANES + lane;
-  if (e >= P.E) { return; }
+  let share = lane % ${shares}u;
+  let own_channel = group * ${lanes / shares}u + lane / ${shares}u;
+  let e = min(own_channel, P.E - 1u);
   let b = e / P.channels;
   let c = e % P.channels;
   let h = c / P.P;
   let p = c % P.P;
   let g = c / P.perGroup;
   ${has('indices') ? 'var slot = indices(b); if (slot >= i32(P.slots)) { slot = -1; }' : 'let slot = i32(b);'}
-  if (slot < 0) { y_store(y_at(b, h, p), 0.0); return; }
-  let own = u32(slot);
+  let works = slot >= 0 && own_channel < P.E;
+  let own = u32(max(slot, 0));
   var dt = dt_in(b, h, p)${has('bias') ? ' + bias(h, p)' : ''};
-  ${spec.softplus ? 'dt = softplus_(dt);' : ''}
+  ${softplus ? 'dt = softplus_(dt);' : ''}
   let u = x(b, h, p);
   let dtx = dt * u;
   var sum = 0.0;
-  for (var n = 0u; n < P.N; n++) {
+  for (var n = select(P.N, share, works); n < P.N; n += ${shares}u) {
     let at = state_at(own, h, p, n);
     let next = exp_(dt * A(h, p, n)) * state_load(at) + dtx * B(b, g, n);
     state_store(at, next);
     sum += next * C(b, g, n);
   }
+  sums[lane] = sum;
+  workgroupBarrier();
+  if (share > 0u || own_channel >= P.E) { return; }
+  sum = 0.0;
+  for (var i = 0u; i < ${shares}u; i++) { sum += sums[lane + i]; }
   ${has('D') ? 'sum += D(h, p) * u;' : ''}
   ${has('z') ? 'sum *= silu_(z(b, h, p));' : ''}
-  y_store(y_at(b, h, p), sum);
+  y_store(y_at(b, h, p), select(0.0, sum, works));
 }`,
 };
 
@@ -63,13 +74,15 @@ export const selectiveStateUpdate: KernelOp = {
   dispatches({ inputs, outputs, options, sizes }) {
     const { B, N, G, P } = sizes as { B: number; N: number; G: number; P?: number };
     const channels = channelsOf(sizes);
+    let shares = 1;
+    while (shares < N && shares < mostShares) shares *= 2;
     const heads = P !== undefined;
     const sequence = heads ? [0, 1, 2] : [0, undefined, 1];
     const perChannel = heads ? [0, 1] : [undefined, 0];
     const projection = (arg: Arg) => operand(arg, arg.shape.length === 3 ? [0, 1, 2] : [0, undefined, 1]);
     return [
       dispatch(updateKernel, {
-        spec: { softplus: options['softplus'] === true },
+        spec: { softplus: options['softplus'] === true, shares },
         operands: {
           state: operand(inputs['state']!, heads ? [0, 1, 2, 3] : [0, undefined, 1, 2]),
           x: operand(inputs['x']!, sequence),
@@ -91,7 +104,7 @@ export const selectiveStateUpdate: KernelOp = {
           perGroup: channels / G,
           slots: inputs['state']!.shape[0]!,
         },
-        groups: Math.ceil((B * channels) / lanes),
+        groups: Math.ceil((B * channels * shares) / lanes),
       }),
     ];
   },
