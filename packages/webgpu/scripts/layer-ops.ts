@@ -8,8 +8,8 @@ import { chooseChunks } from '../src/ops/selective-scan.ts';
 
 /** A large device. */
 const means: Means = { mostBytes: 2 ** 31, mostBindings: 8, workgroupsAtOnce: 512 };
-/** mamba-130m: model, channels, states, rank of dt, width of the convolution. */
-const [K, D, N, R, W] = [768, 1536, 16, 48, 4];
+/** mamba-130m: model, channels, states, rank of dt, width of the convolution, tokens. */
+const [K, D, N, R, W, V] = [768, 1536, 16, 48, 4, 50280];
 
 /** Bytes that the kernels ask for, whether a cache answers them or not, and operations on floats. */
 interface Work {
@@ -69,7 +69,7 @@ const scanShapes = (L: number): LayerOp['inputs'] => ({
   deltaBias: [D],
 });
 
-/** The ops of a layer over L tokens, in f32. */
+/** The ops of a layer over L tokens, in f32, and for one token what comes after the last layer. */
 export const layerOps = (L: number): readonly LayerOp[] => [
   {
     name: 'norm and residual',
@@ -141,6 +141,24 @@ export const layerOps = (L: number): readonly LayerOp[] => [
   },
   { name: 'projection of dt', op: 'linear', inputs: { x: [L, R], weight: [D, R] }, work: product(L, R, D) },
   { name: 'projection out', op: 'linear', inputs: { x: [L, D], weight: [K, D] }, work: product(L, D, K) },
+  ...(L === 1
+    ? [
+        {
+          name: 'logits',
+          op: 'linear',
+          inputs: { x: [1, K], weight: [V, K] },
+          work: product(1, K, V),
+        } as const,
+        {
+          name: 'sampling',
+          op: 'sample',
+          inputs: { logits: [1, V], uniform: [1] },
+          options: { temperature: 0.8, topK: 40, topP: 0.95 },
+          // Eleven walks through the logits; the likely ids are at hand after them.
+          work: { bytes: 4 * 11 * V, flops: 300 * V },
+        } as const,
+      ]
+    : []),
 ];
 
 function scanCall(L: number): Pick<OpCall, 'inputs' | 'sizes'> {

@@ -19,6 +19,8 @@ const lengths = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1
 const rotated = 2 ** 28;
 const mostCopies = 32;
 const repetitions = 15;
+/** A device that has been idle works slowly for a while. */
+const warmUpMilliseconds = 300;
 /** Of the largest value of an output. */
 const tolerance = 1e-3;
 
@@ -30,9 +32,9 @@ await using engine = await createRegistry([webgpu({ device })]).select({ require
 await using exact = await createRegistry([wasm()]).select({ require: 'wasm' });
 
 /** Device milliseconds of the submissions since the last look. */
-let milliseconds = 0;
+const submissions: number[] = [];
 onTrace((event) => {
-  if (event.type === 'device') milliseconds += event.milliseconds;
+  if (event.type === 'device') submissions.push(event.milliseconds);
 });
 
 console.log('| tokens | op | dispatches | µs | GB/s at least | share | GFLOP/s | share |');
@@ -70,6 +72,7 @@ function hostArguments({ inputs }: LayerOp): Record<string, Tensor> {
       const values = Float32Array.from({ length: size }, (_, i) => {
         if (name === 'A') return -1 - (i % shape[1]!);
         if (name === 'deltaBias' || name === 'dtBias') return random() - 4;
+        if (name === 'uniform') return 0.5;
         return name === 'weight' ? random() * shape.at(-1)! ** -0.5 : random();
       });
       return [name, tensor(values, shape)];
@@ -116,14 +119,17 @@ async function time(op: LayerOp, copies: number): Promise<number> {
     return {};
   });
   await engine.prepare(program);
-  const times: number[] = [];
-  for (let i = 0; i < repetitions; i++) {
-    milliseconds = 0;
+  const run = async (): Promise<number> => {
+    submissions.length = 0;
     program.run({});
     await engine.sync();
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    times.push(milliseconds / 1e3 / copies);
-  }
+    // It is told a little later.
+    while (submissions.length === 0) await new Promise((resolve) => setTimeout(resolve));
+    return submissions.reduce((a, b) => a + b);
+  };
+  for (let worked = 0; worked < warmUpMilliseconds;) worked += await run();
+  const times: number[] = [];
+  for (let i = 0; i < repetitions; i++) times.push((await run()) / 1e3 / copies);
   program.dispose();
   for (const args of all) for (const argument of Object.values(args)) argument.dispose();
   return times.sort((a, b) => a - b)[repetitions >> 1]!;

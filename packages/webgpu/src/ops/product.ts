@@ -68,19 +68,23 @@ fn finish(i: u32, j: u32, sum: f32) {
 }
 
 const narrowLanes = 64;
-/** Words of a row of b that an invocation asks for before it needs the first, at most. */
-const mostAhead = 8;
 /** Invocations that share the sum of one column, at least. */
 const leastSplit = 16;
+/** What an invocation asks for before it needs the first of it, at most: single words, or four together. */
+const mostAhead = { 1: 8, 4: 4 } as const;
 
 interface NarrowSpec extends Spec {
   readonly rows: number;
   /** Invocations that share the sum of one column. */
   readonly split: number;
-  /** Values of b in a word, when its rows are whole words; else 1. */
+  /** Words of b that are read together, 4 where every row of it starts at a multiple of 4. */
+  readonly words: 1 | 4;
+  /** Values in a word, when rows of b are whole words; else 1. */
   readonly perWord: number;
-  /** Words that are asked for together. */
+  /** Reads of b that are asked for together. */
   readonly ahead: number;
+  /** Whether f32 values of a are read four at a time. */
+  readonly aByQuads: boolean;
 }
 
 const narrowKernel: Kernel<NarrowSpec> = {
@@ -88,16 +92,28 @@ const narrowKernel: Kernel<NarrowSpec> = {
   lanes: narrowLanes,
   params: ['rows', 'columns', 'inner'],
   stores: { y: 'elements' },
-  code: ({ spec: { rows, split, perWord, ahead }, has, dtype }) => {
+  quads: ({ words, aByQuads }) => [...(words === 4 ? ['b'] : []), ...(aByQuads ? ['a'] : [])],
+  code: ({ spec: { rows, split, words, perWord, ahead, aByQuads }, has, dtype }) => {
     const list = (count: number, make: (i: number) => string): string =>
       Array.from({ length: count }, (_, i) => make(i)).join(' ');
     const together = narrowLanes / split;
-    const step = split * perWord;
-    const word = (k: string): string => (perWord > 1 ? `r_b((row + ${k}) / ${perWord}u)` : `b(j, ${k})`);
-    const term = (k: string, w: string, v: number): string => {
-      const value = perWord > 1 ? unpacked(dtype('b'), w, v) : `f32(${w})`;
-      return `{ let value = ${value}; ${list(rows, (i) => `s${i} += a(${i}u, ${k} + ${v}u) * value;`)} }`;
+    const values = words * perWord;
+    const step = split * values;
+    const read = (k: string): string => {
+      if (words === 4) return `q_b((row + ${k}) / ${perWord}u)`;
+      return perWord > 1 ? `r_b((row + ${k}) / ${perWord}u)` : `bitcast<u32>(f32(b(j, ${k})))`;
     };
+    const value = (n: number, v: number): string => {
+      const word = words === 4 ? `w${n}[${Math.floor(v / perWord)}]` : `w${n}`;
+      return perWord > 1 || words === 4 ? unpacked(dtype('b'), word, v % perWord) : `bitcast<f32>(${word})`;
+    };
+    const four = (n: number, q: number): string => `{
+      ${list(rows, (i) => `let a${i} = bitcast<vec4<f32>>(q_a(a_at(${i}u, k + ${n * step + 4 * q}u)));`)}
+      let b4 = vec4<f32>(${Array.from({ length: 4 }, (_, c) => value(n, 4 * q + c)).join(', ')});
+      ${list(rows, (i) => `s${i} += dot(a${i}, b4);`)}
+    }`;
+    const one = (n: number, v: number): string =>
+      `{ let b1 = ${value(n, v)}; ${list(rows, (i) => `s${i} += a(${i}u, k + ${n * step + v}u) * b1;`)} }`;
     return `
 var<workgroup> sums: array<f32, ${narrowLanes * rows}>;
 ${epilogue(has)}
@@ -106,14 +122,16 @@ fn run(group: u32, lane: u32) {
   let j = min(group * ${together}u + lane / ${split}u, P.columns - 1u);
   let row = b_at(j, 0u);
   ${list(rows, (i) => `var s${i} = 0.0;`)}
-  var k = part * ${perWord}u;
-  for (; k + ${(ahead - 1) * step + perWord - 1}u < P.inner; k += ${ahead * step}u) {
-    ${list(ahead, (n) => `let w${n} = ${word(`k + ${n * step}u`)};`)}
-    ${list(ahead, (n) => list(perWord, (v) => term(`k + ${n * step}u`, `w${n}`, v)))}
+  var k = part * ${values}u;
+  for (; k + ${(ahead - 1) * step + values - 1}u < P.inner; k += ${ahead * step}u) {
+    ${list(ahead, (n) => `let w${n} = ${read(`k + ${n * step}u`)};`)}
+    ${list(ahead, (n) => (aByQuads ? list(values / 4, (q) => four(n, q)) : list(values, (v) => one(n, v))))}
   }
   for (; k < P.inner; k += ${step}u) {
-    let w = ${word('k')};
-    ${list(perWord, (v) => `${v === 0 ? '' : `if (k + ${v}u < P.inner) `}${term('k', 'w', v)}`)}
+    for (var v = k; v < min(k + ${values}u, P.inner); v++) {
+      let b1 = f32(b(j, v));
+      ${list(rows, (i) => `s${i} += a(${i}u, v) * b1;`)}
+    }
   }
   ${list(rows, (i) => `sums[${i * narrowLanes}u + lane] = s${i};`)}
   workgroupBarrier();
@@ -132,24 +150,28 @@ function narrow(
   { rows, columns, inner, a, b, y, scale, bias, residual }: Product,
   { workgroupsAtOnce }: Means,
 ): Dispatch {
-  const perWord = wholeWords(b);
+  const perWord = startsAtMultiplesOf(1, b) ? 4 / dtypes[b.dtype].bytes : 1;
+  const words = startsAtMultiplesOf(4, b) && b.memory.page !== y.memory.page ? 4 : 1;
+  const values = words * perWord;
+  const quadsOfA = a.dtype === 'f32' && startsAtMultiplesOf(4, a) && a.memory.page !== y.memory.page;
   let split = leastSplit;
   // Two rounds of workgroups, as reading is mostly waiting.
   const tooFew = (): boolean => columns * split < 2 * workgroupsAtOnce * narrowLanes;
-  while (split < narrowLanes && tooFew() && inner >= 4 * split * perWord) split *= 2;
-  const words = Math.max(1, Math.floor(inner / (split * perWord)));
+  while (split < narrowLanes && tooFew() && inner >= 4 * split * values) split *= 2;
+  const reads = Math.max(1, Math.floor(inner / (split * values)));
+  const ahead = Math.ceil(reads / Math.ceil(reads / mostAhead[words]));
   return dispatch(narrowKernel, {
-    spec: { rows, split, perWord, ahead: Math.ceil(words / Math.ceil(words / mostAhead)) },
+    spec: { rows, split, words, perWord, ahead, aByQuads: quadsOfA && values % 4 === 0 },
     operands: { a, b, y, scale, bias, residual },
     params: { rows, columns, inner },
     groups: Math.ceil((columns * split) / narrowLanes),
   });
 }
 
-/** Values in a word of b, if every row of it starts at one and goes on value by value. */
-function wholeWords({ dtype, offset, strides }: Operand): number {
-  const per = 4 / dtypes[dtype].bytes;
-  return strides[1] === 1 && offset % per === 0 && strides[0]! % per === 0 ? per : 1;
+/** Whether every row starts at a multiple of so many words and goes on value by value. */
+function startsAtMultiplesOf(words: number, { dtype, offset, strides }: Operand): boolean {
+  const values = (4 * words) / dtypes[dtype].bytes;
+  return strides[1] === 1 && offset % values === 0 && strides[0]! % values === 0;
 }
 
 /** Value v of a word. */
@@ -208,6 +230,11 @@ fn four_${name}(first: u32, k: u32, end: u32) -> vec4<f32> {
 }`;
     const own = range(quads);
     const sums = own.flatMap((p) => own.flatMap((q) => range(4).map((r) => ({ p, q, r }))));
+    // Written out, since compilers leave the loop as it is.
+    const step = (k: number): string => `{
+      ${own.map((p) => `let a${p} = a_tile[${k * pitch + p * across}u + down]; let b${p} = b_tile[${k * pitch + p * across}u + side];`).join(' ')}
+      ${sums.map(({ p, q, r }) => `s${p}${q}${r} += a${p}[${r}] * b${q};`).join(' ')}
+    }`;
     return `
 var<workgroup> a_tile: array<vec4<f32>, ${depth * pitch}>;
 var<workgroup> b_tile: array<vec4<f32>, ${depth * pitch}>;
@@ -240,11 +267,7 @@ fn run(group: u32, lane: u32) {
     workgroupBarrier();
     a_next = four_a(i0 + 4u * a_quad, k0 + ${depth}u + a_k, end);
     b_next = four_b(j0 + 4u * b_quad, k0 + ${depth}u + b_k, end);
-    for (var k = 0u; k < ${depth}u; k++) {
-      let at = k * ${pitch}u;
-      ${own.map((p) => `let a${p} = a_tile[at + ${p * across}u + down]; let b${p} = b_tile[at + ${p * across}u + side];`).join('\n      ')}
-      ${sums.map(({ p, q, r }) => `s${p}${q}${r} += a${p}[${r}] * b${q};`).join('\n      ')}
-    }
+    ${range(depth).map(step).join('\n    ')}
     workgroupBarrier();
   }
   ${sums.map(({ p, q, r }) => `store(part, i0 + ${4 * p * across + r}u + 4u * down, j0 + ${4 * q * across}u + 4u * side, s${p}${q}${r});`).join('\n  ')}

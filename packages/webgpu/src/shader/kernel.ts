@@ -25,6 +25,8 @@ export interface Kernel<S extends Spec = Spec> {
   readonly floats?: readonly string[];
   /** Operands that it writes, and how. */
   readonly stores: Readonly<Record<string, Stores>>;
+  /** Operands among those that it only reads whose words it takes four at a time. */
+  quads?(spec: S): readonly string[];
   code(context: KernelContext<S>): string;
 }
 

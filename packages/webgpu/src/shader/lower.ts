@@ -1,5 +1,5 @@
 import type { Page } from '../memory/pages.ts';
-import type { Dispatch, KernelContext } from './kernel.ts';
+import type { Dispatch, Kernel, KernelContext } from './kernel.ts';
 import { math } from './math.ts';
 import { elementOffset } from './operand.ts';
 import type { Operand } from './operand.ts';
@@ -32,10 +32,12 @@ export function lower({ kernel, spec, operands, params, groups }: Dispatch): Low
     (entry): entry is [string, Operand] => entry[1] !== undefined,
   );
   const pages: Page[] = [];
+  const quads = (kernel as Kernel).quads?.(spec) ?? [];
   const shapes = given.map(([name, { dtype, memory, strides }]): AccessorShape => {
     let slot = pages.indexOf(memory.page);
     if (slot < 0) slot = pages.push(memory.page) - 1;
-    return { name, dtype, slot, axes: strides.length, stores: kernel.stores[name] };
+    const stores = kernel.stores[name];
+    return { name, dtype, slot, axes: strides.length, stores, quads: quads.includes(name) };
   });
   const { floats = [] } = kernel;
   const words = new Uint32Array(1 + kernel.params.length + floats.length + count(given));
@@ -86,7 +88,7 @@ function assemble(
     ]),
   ];
   const access = ({ written }: Binding, slot: number): PageAccess => {
-    if (!written) return 'read';
+    if (!written) return shapes.some((shape) => shape.slot === slot && shape.quads) ? 'read quads' : 'read';
     return shapes.some((shape) => shape.slot === slot && needsAtomics(shape)) ? 'atomic' : 'write';
   };
   return [

@@ -12,6 +12,8 @@ export interface AccessorShape {
   readonly slot: number;
   readonly axes: number;
   readonly stores: Stores | undefined;
+  /** Whether words are read four at a time. */
+  readonly quads: boolean;
 }
 
 /** Elements of a dtype in one 32-bit word; 0 for those that take two words. */
@@ -42,7 +44,7 @@ export function needsAtomics({ dtype, stores }: Pick<AccessorShape, 'dtype' | 's
 }
 
 /** What a kernel does with a page; `atomic` where invocations write parts of the same word. */
-export type PageAccess = 'read' | 'write' | 'atomic';
+export type PageAccess = 'read' | 'read quads' | 'write' | 'atomic';
 
 export function pageDeclaration(slot: number, access: PageAccess): string {
   const p = `p${slot}`;
@@ -50,6 +52,12 @@ export function pageDeclaration(slot: number, access: PageAccess): string {
     return `
 @group(0) @binding(${slot + 1}) var<storage, read> ${p}: array<u32>;
 fn r${slot}(i: u32) -> u32 { return ${p}[i]; }`;
+  }
+  if (access === 'read quads') {
+    return `
+@group(0) @binding(${slot + 1}) var<storage, read> ${p}: array<vec4<u32>>;
+fn r${slot}(i: u32) -> u32 { return ${p}[i >> 2u][i & 3u]; }
+fn q${slot}(i: u32) -> vec4<u32> { return ${p}[i >> 2u]; }`;
   }
   if (access === 'write') {
     return `
@@ -108,9 +116,9 @@ export function bitsOf(dtype: DType, value: string): string {
 /**
  * Functions of one operand: `x_at(i0, ...)` is where an element lies, `x_load(at)` its value, `x(i0, ...)` both,
  * `x_store(at, value)` rounds to the dtype; `x_bits` and `x_set` are an element as it is stored, `x_word` and `x_put`
- * whole words counted from the first, `r_x` a word of the page. Of dtypes that take two words there are no values.
+ * whole words counted from the first, `r_x` a word of the page, `q_x` four of them from a multiple of 4 on. Of dtypes that take two words there are no values.
  */
-export function accessors({ name, dtype, slot, axes, stores }: AccessorShape): string {
+export function accessors({ name, dtype, slot, axes, stores, quads }: AccessorShape): string {
   const indices = Array.from({ length: axes }, (_, axis) => `i${axis}`);
   const parameters = indices.map((i) => `${i}: u32`).join(', ');
   const terms = indices.map((i, axis) => ` + ${i} * P.${name}_s${axis}`).join('');
@@ -121,6 +129,7 @@ export function accessors({ name, dtype, slot, axes, stores }: AccessorShape): s
     `fn ${name}_word(i: u32) -> u32 { return r${slot}(${firstWord} + i); }`,
     `fn r_${name}(word: u32) -> u32 { return r${slot}(word); }`,
   ];
+  if (quads) lines.push(`fn q_${name}(word: u32) -> vec4<u32> { return q${slot}(word); }`);
   if (stores) lines.push(`fn ${name}_put(i: u32, word: u32) { w${slot}(${firstWord} + i, word); }`);
   const type = scalarType[dtype];
   if (type === undefined) return lines.join('\n');
