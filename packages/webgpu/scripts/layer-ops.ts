@@ -4,6 +4,7 @@ import { ops } from '@ss/core/engine';
 import type { Allocation } from '../src/memory/pages.ts';
 import { kernelOps } from '../src/ops/index.ts';
 import type { Means } from '../src/ops/kernel-op.ts';
+import type { Dispatch } from '../src/shader/kernel.ts';
 import { chooseChunks } from '../src/ops/selective-scan.ts';
 
 /** A large device. */
@@ -26,13 +27,19 @@ export interface LayerOp {
   readonly work: Work;
 }
 
-/** One row a column at a time, 4 columns a workgroup; many rows in squares of 64. */
+/** Few rows: a workgroup reads its columns of the weight once, every row for each. More: in squares, and parts of sums. */
 function product(rows: number, inner: number, columns: number): Work {
+  const { spec, params } = dispatchesOf('linear', { x: [rows, inner], weight: [columns, inner] })
+    .dispatches[0]!;
   const flops = 2 * rows * inner * columns;
   const y = 4 * rows * columns;
-  if (rows <= 8) return { flops, bytes: y + 4 * inner * columns * (1 + rows / 4) };
-  const [across, down] = [Math.ceil(columns / 64), Math.ceil(rows / 64)];
-  return { flops, bytes: y + 4 * inner * (rows * across + columns * down) };
+  if (spec['split']) {
+    return { flops, bytes: y + 4 * inner * columns * (1 + (rows * Number(spec['split'])) / 64) };
+  }
+  const parts = Math.ceil(inner / params['depth']!);
+  const sums = parts > 1 ? 2 * parts * y : 0;
+  const read = 4 * inner * (rows * params['sideways']! + columns * params['downwards']!);
+  return { flops, bytes: y + sums + read };
 }
 
 function scan(L: number): Work {
@@ -52,9 +59,9 @@ function scanGradient(L: number): Work {
   const states = chunks * N * D;
   const bln = (2 * L * N * D) / 64;
   const passes = 2 * L * D + bln / 2 + states + (3 * L * D + 2 * states) + bln / 2 + 2 * states + 2 * states;
-  // B and C are read by every channel in each of two loops; what they share goes to parts of 64 channels.
-  const gradient = 7 * L * D + 4 * L * N * D + 3 * states + 2 * bln + 2 * chunks * D;
-  const sums = states + 2 * bln + 2 * chunks * D;
+  // B and C are read once for 64 channels, and what these share goes to a part.
+  const gradient = 7 * L * D + 3 * states + 2 * bln + 2 * chunks * D;
+  const sums = states + bln + 2 * chunks * D;
   return { bytes: 4 * (passes + gradient + sums), flops: L * D * (100 * N + 150) };
 }
 
@@ -174,24 +181,34 @@ function bytesOf({ shape, dtype }: TensorSpec): number {
   return shape.reduce((a, b) => a * b, 1) * dtypes[dtype].bytes;
 }
 
+/** What a call with these shapes becomes. Inputs lie in other buffers than outputs, as they do in a device's memory. */
+function dispatchesOf(
+  op: OpName,
+  shapes: LayerOp['inputs'],
+  options: LayerOp['options'] = {},
+): { readonly call: OpCall; readonly dispatches: readonly Dispatch[] } {
+  const inputs = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, spec(shape)]));
+  const call: OpCall = { op, inputs, options, ...ops[op].infer(inputs, options) };
+  const [from, to] = [0, 1].map((id) => ({ page: { id }, address: 0, byteLength: 0 }) as Allocation);
+  const bound = (specs: OpCall['inputs'], buffer: Allocation): BoundCall<Allocation>['inputs'] =>
+    Object.fromEntries(Object.entries(specs).map(([name, each]) => [name, { ...each, buffer }]));
+  const dispatches = kernelOps[op]!.dispatches(
+    { ...call, inputs: bound(call.inputs, from!), outputs: bound(call.outputs, to!), scratch: to },
+    means,
+  );
+  return { call, dispatches };
+}
+
 /** Dispatches of a call, and the least bytes it can move. */
-export function costs({ op, inputs: shapes, options = {} }: LayerOp): {
+export function costs({ op, inputs, options }: LayerOp): {
   readonly dispatches: number;
   readonly least: number;
 } {
-  const inputs = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, spec(shape)]));
-  const call: OpCall = { op, inputs, options, ...ops[op].infer(inputs, options) };
-  const buffer = { page: { id: 0 }, address: 0, byteLength: 0 } as Allocation;
-  const bound = (specs: OpCall['inputs']): BoundCall<Allocation>['inputs'] =>
-    Object.fromEntries(Object.entries(specs).map(([name, each]) => [name, { ...each, buffer }]));
-  const dispatches = kernelOps[op]!.dispatches(
-    { ...call, inputs: bound(call.inputs), outputs: bound(call.outputs), scratch: buffer },
-    means,
-  ).length;
+  const { call, dispatches } = dispatchesOf(op, inputs, options);
   const moved = [
     ...Object.values(call.inputs),
     ...Object.values(call.outputs),
     ...call.inout.map((name) => call.inputs[name]!),
   ];
-  return { dispatches, least: moved.reduce((sum, each) => sum + bytesOf(each), 0) };
+  return { dispatches: dispatches.length, least: moved.reduce((sum, each) => sum + bytesOf(each), 0) };
 }

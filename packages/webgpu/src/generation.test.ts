@@ -101,12 +101,14 @@ describe('what ends badly ends once, and gives everything back', () => {
 
   test('a lost device', async () => {
     const device = await openDevice();
+    const watched = observe(device);
     const model = await open({ device });
     const error = await failure(model, (tokens) => tokens === 3 && device.destroy());
     expect(error.code).toBe('device-lost');
     await expect(text(model, 'ROMEO:', 3)).rejects.toMatchObject({ code: 'device-lost' });
     await model.dispose();
     expect(model.engine.memory()).toMatchObject({ liveBytes: 0, liveBuffers: 0 });
+    expect(watched.pending()).toBe(0);
     // The registry goes on: another device, another model.
     await using another = await open();
     const { prompt, greedy_text } = first;
@@ -126,8 +128,28 @@ describe('what ends badly ends once, and gives everything back', () => {
     device.destroy();
   });
 
-  test('memory that the device does not have', async () => {
-    await expect(open({ maxMemory: 2 ** 20 })).rejects.toMatchObject({ code: 'out-of-memory' });
+  test('a model that takes more than it may', async () => {
+    const registry = createRegistry([webgpu({ gpu, maxMemory: 2 ** 20 })]);
+    await using engine = await registry.select({ require: 'webgpu' });
+    await expect(loadModel(folder, { engine })).rejects.toMatchObject({ code: 'out-of-memory' });
+    expect(engine.memory()).toMatchObject({ liveBytes: 0, liveBuffers: 0 });
+  });
+
+  test('memory that the device does not have for a generation', async () => {
+    const device = await openDevice();
+    const watched = observe(device);
+    const model = await open({ device });
+    const before = model.engine.memory();
+    watched.refuseNextBuffer();
+    // Longer than what was prepared at loading.
+    const prompt = first.prompt.repeat(40);
+    await expect(text(model, prompt, 8)).rejects.toMatchObject({ code: 'out-of-memory' });
+    expect(model.engine.memory()).toMatchObject({ liveBytes: before.liveBytes });
+    expect((await text(model, first.prompt, 8)).length).toBeGreaterThan(8);
+    await model.dispose();
+    expect(model.engine.memory()).toMatchObject({ liveBytes: 0, liveBuffers: 0 });
+    expect(watched.pending()).toBe(0);
+    device.destroy();
   });
 
   test('memory that the device says later it does not have', async () => {
@@ -135,14 +157,17 @@ describe('what ends badly ends once, and gives everything back', () => {
     const watched = observe(device);
     const engine = await createRegistry([webgpu({ device })]).select({ require: 'webgpu' });
     watched.refuseNextBuffer();
-    using x = engine.state([1000]);
-    using y = engine.silu({ x });
+    const x = engine.state([1000]);
+    const y = engine.silu({ x });
     await expect(y.read()).rejects.toMatchObject({ code: 'out-of-memory' });
     await expect(engine.sync()).rejects.toMatchObject({ code: 'out-of-memory' });
     await engine.sync();
     // What comes after it gets other memory.
-    using z = engine.silu({ x: engine.tensor([0, 1], [2]) });
+    const given = engine.tensor([0, 1], [2]);
+    const z = engine.silu({ x: given });
     expect((await z.read())[1]).toBeCloseTo(0.7310586, 6);
+    for (const tensor of [x, y, given, z]) tensor.dispose();
+    expect(engine.memory()).toMatchObject({ liveBytes: 0, liveBuffers: 0 });
     await engine.dispose();
     expect(watched.pending()).toBe(0);
     device.destroy();

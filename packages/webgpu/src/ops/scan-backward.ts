@@ -4,6 +4,10 @@ import { operand } from '../shader/operand.ts';
 import type { Operand } from '../shader/operand.ts';
 import type { Bound } from './kernel-op.ts';
 import {
+  eachQuad,
+  eachState,
+  four,
+  quads,
   scanCode,
   scanLanes,
   scanOperands,
@@ -14,13 +18,17 @@ import {
   sharedChunk,
 } from './scan-parts.ts';
 import type { ScanDivision, ScanSpec } from './scan-parts.ts';
+import { walk } from './scan-walk.ts';
 
 /** Steps of a chunk on the way back: what an invocation remembers of each stays in registers. */
 export const backwardSteps = 8;
 
-/** The steps of a chunk, in private memory: what does not depend on the state. */
-const stepsCode = (has: (name: string) => boolean): string => `
-fn gate_of(q: Sequence, t: u32, d: u32) -> f32 { return ${has('z') ? 'silu_(z(q.row, t, d))' : '1.0'}; }`;
+const T = backwardSteps;
+/** Whether B and C of a chunk go through workgroup memory, where they may take a quarter of what every device has. */
+const fitsTile = (N: number): boolean => 2 * T * quads(N) <= 256;
+
+const eachStep = (text: (k: number) => string): string =>
+  Array.from({ length: T }, (_, k) => text(k)).join('\n');
 
 /** g = a (g + ds C) from the last step of a chunk to its first, from nothing: what it leaves for the chunk before. */
 const localKernel: Kernel<ScanSpec> = {
@@ -29,34 +37,49 @@ const localKernel: Kernel<ScanSpec> = {
   params: scanParams,
   stores: { into: 'words' },
   code: (context) => {
-    const { N } = context.spec;
+    const { has, spec } = context;
+    const { N } = spec;
+    const { declarations, statements } = walk({
+      spec,
+      matrices: ['C'],
+      own: {
+        raw: 'raw_step(q, t, d)',
+        cotangent: 'dy(q.row, t, d)',
+        ...(has('z') && { gate: 'z(q.row, t, d)' }),
+      },
+      backwards: true,
+      step: (matrix) => `
+      if (q.slot < 0) { continue; }
+      let dt = step_size(raw);
+      let ds = cotangent${has('z') ? ' * silu_(gate)' : ''};
+      ${eachQuad(
+        N,
+        (v) => `g_[${v}] = real_states(${v}, decay4(dt * rate[${v}]) * (g_[${v}] + ds * ${matrix('C', v)}));`,
+      )}`,
+    });
     return `${scanCode(context)}
-${stepsCode(context.has)}
 ${sharedChunk}
+${declarations}
 fn run(group: u32, lane: u32) {
 ${scanPlace}
-  if (!valid) { return; }
-  var a: array<vec4<f32>, NV>;
+  var rate: array<vec4<f32>, NV>;
   var g_: array<vec4<f32>, NV>;
-  for (var v = 0u; v < NV; v++) { a[v] = A4(d, v); g_[v] = vec4<f32>(); }
-  let count = select(0u, chunk.count, q.slot >= 0);
-  for (var k = count; k > 0u; k--) {
-    let t = time_of(q, chunk.start + k - 1u);
-    let dt = step_size(raw_step(q, t, d));
-    let ds = dy(q.row, t, d) * gate_of(q, t, d);
-    for (var v = 0u; v < NV; v++) {
-      g_[v] = real_states(v, exp4(dt * a[v]) * (g_[v] + ds * C4(q, t, g, d, v)));
-    }
-  }
-  for (var n = 0u; n < ${N}u; n++) { into_put((ci * ${N}u + n) * P.D + d, bitcast<u32>(g_[n / 4u][n % 4u])); }
+  ${eachQuad(N, (v) => `rate[${v}] = rate4(d, ${v});`)}
+  ${statements}
+  if (!valid) { return; }
+  ${eachState(N, (n, place) => `into_put((ci * ${N}u + ${n}) * P.D + d, bitcast<u32>(g_${place}));`)}
 }`;
   },
 };
 
+/** Invocations that sum up the shares of one step, before their sums are added up. */
+const sharers = scanLanes / T;
+
 /**
  * The gradients of a chunk, from the state before it (`ends`) and the cotangent of the state after it (`into`), four states at
- * a time: forward through the steps, keeping h, and back again. Sums over channels go through workgroup memory
- * into parts, a row for each block of channels; sums over time into parts of a chunk, in place of what the chunk began with.
+ * a time: forward through the steps, keeping h and its decay, and back again. Sums over channels go through workgroup
+ * memory into parts, a row for each block of channels; sums over time into parts of a chunk, in place of what the chunk
+ * began with.
  */
 const gradientKernel: Kernel<ScanSpec> = {
   name: 'scan gradient',
@@ -77,98 +100,130 @@ const gradientKernel: Kernel<ScanSpec> = {
   code: (context) => {
     const { has, spec } = context;
     const { N, BVaries, CVaries, softplus } = spec;
-    const T = backwardSteps;
+    const varying = (['B', 'C'] as const).filter((name) => (name === 'B' ? BVaries : CVaries));
+    const constant = (['B', 'C'] as const).filter((name) => !varying.includes(name));
+    const tiled = fitsTile(N) ? varying : [];
+    const at = (name: 'B' | 'C', k: number): string => {
+      if (constant.includes(name)) return `${name}_own`;
+      if (tiled.includes(name)) return `${name}_tile[${k}u * NV + v]`;
+      return `${name}4(q, time_within(q, chunk.start + ${k}u), g, d, v)`;
+    };
     /** Sums over the workgroup's channels of what every invocation has left in `shares`, step by step. */
     const reduce = (name: 'B' | 'C'): string => `
+    workgroupBarrier();
+    {
+      let first = lane / ${sharers}u * LANES + lane % ${sharers}u * ${T}u;
+      var sum = shares[first];
+      ${Array.from({ length: T - 1 }, (_, i) => `sum += shares[first + ${i + 1}u];`).join(' ')}
+      sums[lane] = sum;
+    }
     workgroupBarrier();
     if (lane < ${4 * T}u) {
       let k = lane / 4u;
       let n = 4u * v + lane % 4u;
       if (k < chunk.count && n < ${N}u) {
         var sum = 0.0;
-        for (var i = 0u; i < LANES; i++) { sum += shares[k * LANES + i][lane % 4u]; }
+        for (var i = 0u; i < ${sharers}u; i++) { sum += sums[k * ${sharers}u + i][lane % 4u]; }
         let part = select(block, g * P.blocks + block, P.${name}Groups == 1u);
         let t = time_of(q, chunk.start + k);
         let at = (q.row * P.L + t) * P.${name}Groups + select(g, 0u, P.${name}Groups == 1u);
         d${name}parts_put(part * P.${name}Part + at * ${N}u + n, bitcast<u32>(sum));
       }
-    }
-    workgroupBarrier();`;
-    const partOf = (value: string, operandName: string): string => `
-      for (var i = 0u; i < 4u; i++) {
-        if (4u * v + i < ${N}u) { ${operandName}_put((ci * ${N}u + 4u * v + i) * P.D + d, bitcast<u32>(${value}[i])); }
-      }`;
+    }`;
+    const partOf = (value: string, operandName: string): string =>
+      [0, 1, 2, 3]
+        .map(
+          (i) =>
+            `if (4u * v + ${i}u < ${N}u) { ${operandName}_put((ci * ${N}u + 4u * v + ${i}u) * P.D + d, bitcast<u32>(${value}[${i}])); }`,
+        )
+        .join(' ');
+    const boundary = (name: string): string =>
+      `fn ${name}4(ci: u32, v: u32, d: u32) -> vec4<f32> {
+  return ${four(N, (n) => `bitcast<f32>(${name}_word((ci * ${N}u + ${n}) * P.D + d))`)};
+}`;
     return `${scanCode(context)}
-${stepsCode(has)}
 ${sharedChunk}
-${BVaries || CVaries ? `var<workgroup> shares: array<vec4<f32>, ${T * scanLanes}>;` : ''}
-fn boundary(name: u32, ci: u32, v: u32, d: u32) -> vec4<f32> {
-  var x = vec4<f32>();
-  for (var i = 0u; i < 4u; i++) {
-    let n = 4u * v + i;
-    if (n < ${N}u) {
-      let at = (ci * ${N}u + n) * P.D + d;
-      if (name == 0u) { x[i] = bitcast<f32>(ends_word(at)); } else { x[i] = bitcast<f32>(into_word(at)); }
-    }
-  }
-  return x;
-}
+${tiled.map((name) => `var<workgroup> ${name}_tile: array<vec4<f32>, ${T * quads(N)}>;`).join('\n')}
+// Four numbers for each step of every channel: its own on the way in and out, between that shares of sums over channels.
+var<workgroup> shares: array<vec4<f32>, ${T * scanLanes}>;
+var<workgroup> sums: array<vec4<f32>, LANES>;
+${boundary('ends')}
+${boundary('into')}
 fn run(group: u32, lane: u32) {
 ${scanPlace}
   let works = valid && q.slot >= 0;
-  var dts: array<f32, ${T}>;
-  var us: array<f32, ${T}>;
-  var dss: array<f32, ${T}>;
-  var s: array<f32, ${T}>;
-  var dus: array<f32, ${T}>;
-  var ddts: array<f32, ${T}>;
+  let count = select(0u, chunk.count, works);
+  ${eachStep(
+    (k) => `{
+    let t = time_within(q, chunk.start + ${k}u);
+    shares[${k}u * LANES + lane] = vec4<f32>(raw_step(q, t, d), u(q.row, t, d), dy(q.row, t, d), ${has('z') ? 'z(q.row, t, d)' : '0.0'});
+  }`,
+  )}
   for (var k = 0u; k < ${T}u; k++) {
-    dts[k] = 0.0; us[k] = 0.0; dss[k] = 0.0; s[k] = 0.0; dus[k] = 0.0; ddts[k] = 0.0;
-    if (works && k < chunk.count) {
-      let t = time_of(q, chunk.start + k);
-      dts[k] = step_size(raw_step(q, t, d));
-      us[k] = u(q.row, t, d);
-      dss[k] = dy(q.row, t, d) * gate_of(q, t, d);
-    }
+    let x = shares[k * LANES + lane];
+    shares[k * LANES + lane] = vec4<f32>(step_size(x.x), x.y, x.z${has('z') ? ' * silu_(x.w)' : ''}, 0.0);
+  }
+  ${[
+    ['dts', 'x'],
+    ['us', 'y'],
+    ['dss', 'z'],
+  ]
+    .map(([name, part]) => `  ${eachStep((k) => `let ${name}_${k} = shares[${k}u * LANES + lane].${part};`)}`)
+    .join('\n')}
+  ${eachStep((k) => `var s_${k} = 0.0;`)}
+  ${eachStep((k) => `var dus_${k} = 0.0;`)}
+  ${eachStep((k) => `var ddts_${k} = 0.0;`)}
+  ${
+    tiled.length === 0
+      ? ''
+      : `
+  for (var i = lane; i < ${T}u * NV; i += LANES) {
+    let t = time_within(q, chunk.start + i / NV);
+    ${tiled.map((name) => `${name}_tile[i] = ${name}4(q, t, g, d, i % NV);`).join(' ')}
+  }
+  workgroupBarrier();`
   }
   for (var v = 0u; v < NV; v++) {
     let a = A4(d, v);
+    let rate = rate4(d, v);
+    ${constant.map((name) => `let ${name}_own = ${name}4(q, 0u, g, d, v);`).join(' ')}
     var h = vec4<f32>();
     var g_ = vec4<f32>();
-    if (works) { h = boundary(0u, ci, v, d); g_ = boundary(1u, ci, v, d); }
-    var before: array<vec4<f32>, ${T}>;
+    if (works) { h = ends4(ci, v, d); g_ = into4(ci, v, d); }
+    ${eachStep((k) => `let decay_${k} = decay4(dts_${k} * rate);`)}
     ${CVaries ? '' : 'var dc = vec4<f32>();'}
-    for (var k = 0u; k < ${T}u; k++) {
-      before[k] = h;
+    ${eachStep(
+      (k) => `let before_${k} = h;
+    {
       var share = vec4<f32>();
-      if (works && k < chunk.count) {
-        let t = time_of(q, chunk.start + k);
-        h = real_states(v, exp4(dts[k] * a) * h + (dts[k] * us[k]) * B4(q, t, g, d, v));
-        s[k] += dot(h, C4(q, t, g, d, v));
-        share = dss[k] * h;
+      if (${k}u < count) {
+        h = real_states(v, decay_${k} * h + (dts_${k} * us_${k}) * ${at('B', k)});
+        s_${k} += dot(h, ${at('C', k)});
+        share = dss_${k} * h;
       }
-      ${CVaries ? 'shares[k * LANES + lane] = share;' : 'dc += share;'}
-    }
+      ${CVaries ? `shares[${k}u * LANES + lane] = share;` : 'dc += share;'}
+    }`,
+    )}
     ${CVaries ? reduce('C') : ''}
     var da = vec4<f32>();
     ${BVaries ? '' : 'var db = vec4<f32>();'}
-    for (var back = 0u; back < ${T}u; back++) {
-      let k = ${T - 1}u - back;
+    ${eachStep((i) => {
+      const k = T - 1 - i;
+      return `{
       var share = vec4<f32>();
-      if (works && k < chunk.count) {
-        let t = time_of(q, chunk.start + k);
-        let b = B4(q, t, g, d, v);
-        let decay = exp4(dts[k] * a);
-        let gn = g_ + dss[k] * C4(q, t, g, d, v);
-        let carried = real_states(v, decay * before[k]);
-        da += gn * dts[k] * carried;
-        share = gn * (dts[k] * us[k]);
-        dus[k] += dts[k] * dot(gn, b);
-        ddts[k] += dot(gn, b * us[k] + a * carried);
-        g_ = real_states(v, decay * gn);
+      if (${k}u < count) {
+        let gn = g_ + dss_${k} * ${at('C', k)};
+        let carried = real_states(v, decay_${k} * before_${k});
+        da += gn * dts_${k} * carried;
+        share = gn * (dts_${k} * us_${k});
+        let b = ${at('B', k)};
+        dus_${k} += dts_${k} * dot(gn, b);
+        ddts_${k} += dot(gn, b * us_${k} + a * carried);
+        g_ = real_states(v, decay_${k} * gn);
       }
-      ${BVaries ? 'shares[k * LANES + lane] = share;' : 'db += share;'}
-    }
+      ${BVaries ? `shares[${k}u * LANES + lane] = share;` : 'db += share;'}
+    }`;
+    })}
     ${BVaries ? reduce('B') : ''}
     if (valid) {
       ${partOf('da', 'ends')}
@@ -177,18 +232,19 @@ ${scanPlace}
     }
   }
   if (!valid) { return; }
+  ${eachStep((k) => `shares[${k}u * LANES + lane] = vec4<f32>(s_${k}, dus_${k}, ddts_${k}, dss_${k});`)}
   var dskip = 0.0;
   var dbias = 0.0;
-  for (var k = 0u; k < ${T}u; k++) {
-    if (k >= chunk.count) { break; }
+  for (var k = 0u; k < chunk.count; k++) {
     let t = time_of(q, chunk.start + k);
-    var du = dus[k];
-    var ddelta = ddts[k];
+    let x = shares[k * LANES + lane];
+    var du = x.y;
+    var ddelta = x.z;
     var dz = 0.0;
     if (works) {
-      ${has('D') ? 'du += D(d) * dss[k]; s[k] += D(d) * us[k]; dskip += dss[k] * us[k];' : ''}
+      ${has('D') ? 'let input = u(q.row, t, d); du += D(d) * x.w; dskip += x.w * input;' : ''}
       ${softplus ? 'ddelta *= sigmoid_(raw_step(q, t, d));' : ''}
-      ${has('z') ? 'dz = dy(q.row, t, d) * s[k] * silu_slope(z(q.row, t, d));' : ''}
+      ${has('z') ? `dz = dy(q.row, t, d) * (x.x${has('D') ? ' + D(d) * input' : ''}) * silu_slope(z(q.row, t, d));` : ''}
       dbias += ddelta;
     }
     du_store(du_at(q.row, t, d), du);

@@ -3,7 +3,8 @@ import type { Dispatch, Kernel } from '../shader/kernel.ts';
 import type { Operand } from '../shader/operand.ts';
 import type { Bound } from './kernel-op.ts';
 import {
-  quads,
+  eachQuad,
+  eachState,
   scanCode,
   scanLanes,
   scanOperands,
@@ -14,10 +15,7 @@ import {
   sharedChunk,
 } from './scan-parts.ts';
 import type { ScanDivision, ScanSpec } from './scan-parts.ts';
-
-/** Steps of B and C in workgroup memory, at most, and the floats that they may take together. */
-const mostSteps = 16;
-const tileFloats = 2048;
+import { walk } from './scan-walk.ts';
 
 interface ForwardSpec extends ScanSpec {
   /** Where a chunk begins: with nothing, with the state given, or with what the carry has put there. */
@@ -27,8 +25,8 @@ interface ForwardSpec extends ScanSpec {
 }
 
 /**
- * h = exp(dt A) h + dt B u;  y = (C h + D u) silu(z), an invocation a channel, its states at hand, B and C of some steps in
- * workgroup memory for all. Writes y, the last state, or what a chunk leaves for the carry.
+ * h = exp(dt A) h + dt B u;  y = (C h + D u) silu(z), an invocation a channel, its states in registers. Writes y, the
+ * last state, or what a chunk leaves for the carry.
  */
 const forwardKernel: Kernel<ForwardSpec> = {
   name: 'scan',
@@ -37,96 +35,69 @@ const forwardKernel: Kernel<ForwardSpec> = {
   stores: { y: 'elements', last: 'elements', ends: 'words', spans: 'words' },
   code: (context) => {
     const { has, spec } = context;
-    const { N, BVaries, CVaries, from, bySlot } = spec;
-    const width = 4 * quads(N);
-    const tile = Math.min(mostSteps, Math.max(1, Math.floor(tileFloats / width / 2)));
+    const { N, from, bySlot } = spec;
     const reads = has('y');
-    const tiled = (['B', 'C'] as const).filter((name) => (name === 'B' ? BVaries : CVaries && reads));
-    const seen = (name: 'B' | 'C'): string =>
-      tiled.includes(name) ? `${name}_tile[k * NV + v]` : `${name}_own[v]`;
-    const constants = (['B', 'C'] as const).filter(
-      (name) => !tiled.includes(name) && (name === 'B' || reads),
-    );
-    return `${scanCode(context)}
-${sharedChunk}
-${tiled.map((name) => `var<workgroup> ${name}_tile: array<vec4<f32>, ${(tile * width) / 4}>;`).join('\n')}
-fn run(group: u32, lane: u32) {
-${scanPlace}
-  let works = valid && q.slot >= 0;
-  var a: array<vec4<f32>, NV>;
-  var h: array<vec4<f32>, NV>;
-  ${constants.map((name) => `var ${name}_own: array<vec4<f32>, NV>;`).join(' ')}
-  for (var v = 0u; v < NV; v++) {
-    a[v] = A4(d, v);
-    ${constants.map((name) => `${name}_own[v] = ${name}4(q, 0u, g, d, v);`).join(' ')}
-    h[v] = vec4<f32>();
-    ${
-      from === 'carry'
-        ? `
-    for (var i = 0u; i < 4u; i++) {
-      if (4u * v + i < ${N}u) { h[v][i] = bitcast<f32>(ends_word((ci * ${N}u + 4u * v + i) * P.D + d)); }
-    }`
-        : ''
-    }
-    ${
-      from === 'given'
-        ? `
-    for (var i = 0u; i < 4u; i++) {
-      if (q.slot >= 0 && 4u * v + i < ${N}u) { h[v][i] = start(u32(q.slot), d, 4u * v + i); }
-    }`
-        : ''
-    }
-  }
-  var span = 0.0;
-  for (var k0 = 0u; k0 < chunk.count; k0 += ${tile}u) {
-    let count = min(${tile}u, chunk.count - k0);
-    ${
-      tiled.length > 0
-        ? `
-    workgroupBarrier();
-    for (var i = lane; i < count * NV; i += LANES) {
-      let t = time_of(q, chunk.start + k0 + i / NV);
-      ${tiled.map((name) => `${name}_tile[i] = ${name}4(q, t, g, d, i % NV);`).join(' ')}
-    }
-    workgroupBarrier();`
-        : ''
-    }
-    // Not a way out of the loop, as everybody comes to the barrier again.
-    let own_steps = select(0u, count, valid);
-    for (var k = 0u; k < own_steps; k++) {
-      let t = time_of(q, chunk.start + k0 + k);
+    const { declarations, statements } = walk({
+      spec,
+      matrices: reads ? ['B', 'C'] : ['B'],
+      own: {
+        raw: 'raw_step(q, t, d)',
+        input: 'u(q.row, t, d)',
+        ...(has('z') && { gate: 'z(q.row, t, d)' }),
+      },
+      backwards: false,
+      step: (matrix) => `
       ${reads ? 'if (!works) { y_store(y_at(q.row, t, d), 0.0); continue; }' : 'if (!works) { continue; }'}
-      let dt = step_size(raw_step(q, t, d));
-      let input = u(q.row, t, d);
+      let dt = step_size(raw);
       let dtu = dt * input;
       ${reads ? 'var sum = vec4<f32>();' : ''}
-      for (var v = 0u; v < NV; v++) {
-        h[v] = real_states(v, exp4(dt * a[v]) * h[v] + dtu * ${seen('B')});
-        ${reads ? `sum += h[v] * ${seen('C')};` : ''}
-      }
+      ${eachQuad(
+        N,
+        (v) => `
+        h[${v}] = real_states(${v}, exp2_4(dt * rate[${v}]) * h[${v}] + dtu * ${matrix('B', v)});
+        ${reads ? `sum += h[${v}] * ${matrix('C', v)};` : ''}`,
+      )}
       ${
         reads
           ? `
       var y = (sum.x + sum.y) + (sum.z + sum.w);
       ${has('D') ? 'y += D(d) * input;' : ''}
-      ${has('z') ? 'y *= silu_(z(q.row, t, d));' : ''}
+      ${has('z') ? 'y *= silu_(gate);' : ''}
       y_store(y_at(q.row, t, d), y);`
           : 'span += dt;'
-      }
-    }
+      }`,
+    });
+    return `${scanCode(context)}
+${sharedChunk}
+${declarations}
+fn run(group: u32, lane: u32) {
+${scanPlace}
+  let works = valid && q.slot >= 0;
+  var rate: array<vec4<f32>, NV>;
+  var h: array<vec4<f32>, NV>;
+  ${eachQuad(N, (v) => `rate[${v}] = rate4(d, ${v});`)}
+  ${
+    from === 'carry'
+      ? eachState(N, (n, place) => `h${place} = bitcast<f32>(ends_word((ci * ${N}u + ${n}) * P.D + d));`)
+      : ''
   }
+  ${from === 'given' ? `if (q.slot >= 0) { ${eachState(N, (n, place) => `h${place} = start(u32(q.slot), d, ${n});`)} }` : ''}
+  // Powers of two do not see that A is NaN.
+  ${eachQuad(N, (v) => `h[${v}] = select(rate[${v}], h[${v}], numbers(rate[${v}]));`)}
+  var span = 0.0;
+  ${statements}
   if (!valid) { return; }
   ${
     has('last')
       ? `
   ${bySlot ? 'if (q.slot < 0) { return; } let to = u32(q.slot);' : 'let to = chunk.s;'}
-  for (var n = 0u; n < ${N}u; n++) { last_store(last_at(to, d, n), h[n / 4u][n % 4u]); }`
+  ${eachState(N, (n, place) => `last_store(last_at(to, d, ${n}), h${place});`)}`
       : ''
   }
   ${
     has('spans')
       ? `
-  for (var n = 0u; n < ${N}u; n++) { ends_put((ci * ${N}u + n) * P.D + d, bitcast<u32>(h[n / 4u][n % 4u])); }
+  ${eachState(N, (n, place) => `ends_put((ci * ${N}u + ${n}) * P.D + d, bitcast<u32>(h${place}));`)}
   spans_put(ci * P.D + d, bitcast<u32>(span));`
       : ''
   }
@@ -174,6 +145,9 @@ export function scanPass(call: Bound, run: ForwardRun): Dispatch {
   });
 }
 
+/** Chunks that the carry asks for together. */
+const chunksAhead = 4;
+
 interface CarrySpec extends ScanSpec {
   readonly backward: boolean;
   readonly bySlot: boolean;
@@ -191,7 +165,10 @@ const carryKernel: Kernel<CarrySpec> = {
   code: (context) => {
     const { has, spec } = context;
     const { N, backward, bySlot } = spec;
+    const ahead = (text: (i: number, place: string) => string): string =>
+      Array.from({ length: chunksAhead }, (_, i) => text(i, `[${i >> 2}][${i & 3}]`)).join('\n');
     return `${scanCode(context)}
+fn chunk_at(s: u32, count: u32, i: u32) -> u32 { return first_chunk(s) + ${backward ? '(count - 1u - i)' : 'i'}; }
 fn run(group: u32, lane: u32) {
   let e = group * LANES + lane;
   if (e >= P.S * ${N}u * P.D) { return; }
@@ -199,16 +176,27 @@ fn run(group: u32, lane: u32) {
   let n = (e / P.D) % ${N}u;
   let s = e / P.D / ${N}u;
   let q = sequence(s);
-  let a = A(d, n);
+  let rate = A(d, n) * 1.44269504;
   var h = 0.0;
   ${has('start') ? (backward ? 'if (q.slot >= 0) { h = start(s, d, n); }' : 'if (q.slot >= 0) { h = start(u32(q.slot), d, n); }') : ''}
   let count = chunks_of(q);
-  for (var i = 0u; i < count; i++) {
-    let ci = first_chunk(s) + ${backward ? '(count - 1u - i)' : 'i'};
-    let at = (ci * ${N}u + n) * P.D + d;
-    let local = bitcast<f32>(ends_word(at));
-    ends_put(at, bitcast<u32>(h));
-    h = exp_(bitcast<f32>(spans_word(ci * P.D + d)) * a) * h + local;
+  for (var i0 = 0u; i0 < count; i0 += ${chunksAhead}u) {
+    var spans: array<vec4<f32>, ${chunksAhead / 4}>;
+    var local: array<vec4<f32>, ${chunksAhead / 4}>;
+    ${ahead(
+      (i, place) => `{
+      let ci = chunk_at(s, count, min(i0 + ${i}u, count - 1u));
+      spans${place} = bitcast<f32>(spans_word(ci * P.D + d));
+      local${place} = bitcast<f32>(ends_word((ci * ${N}u + n) * P.D + d));
+    }`,
+    )}
+    ${Array.from({ length: chunksAhead / 4 }, (_, i) => `spans[${i}] = decay4(spans[${i}] * rate);`).join(' ')}
+    ${ahead(
+      (i, place) => `if (i0 + ${i}u < count) {
+      ends_put((chunk_at(s, count, i0 + ${i}u) * ${N}u + n) * P.D + d, bitcast<u32>(h));
+      h = spans${place} * h + local${place};
+    }`,
+    )}
   }
   ${
     has('last')

@@ -118,24 +118,46 @@ export function quads(N: number): number {
   return Math.ceil(N / 4);
 }
 
+/** So many of them are written out: compilers keep loops, and in memory what a loop walks through. */
+const mostWritten = 8;
+
+/** Statements for each four states of a channel, by their number. */
+export function eachQuad(N: number, text: (v: string) => string): string {
+  if (quads(N) > mostWritten) return `for (var v = 0u; v < NV; v++) { ${text('v')} }`;
+  return Array.from({ length: quads(N) }, (_, v) => `{ ${text(`${v}u`)} }`).join('\n');
+}
+
+/** Statements for each state, by its number and its place in an array of quads. */
+export function eachState(N: number, text: (n: string, place: string) => string): string {
+  return eachQuad(N, (v) =>
+    [0, 1, 2, 3]
+      .map((i) => {
+        const [n, body] = [`(4u * ${v} + ${i}u)`, text(`(4u * ${v} + ${i}u)`, `[${v}][${i}]`)];
+        return N % 4 === 0 ? body : `if (${n} < ${N}u) { ${body} }`;
+      })
+      .join(' '),
+  );
+}
+
+/** Four states `v` as a vector, given the text of one by its number; padding is 0. */
+export function four(N: number, value: (n: string) => string): string {
+  const values = [0, 1, 2, 3].map((i) => {
+    const n = `4u * v + ${i}u`;
+    return N % 4 === 0 ? value(n) : `select(0.0, ${value(`min(${n}, ${N - 1}u)`)}, ${n} < ${N}u)`;
+  });
+  return `vec4<f32>(${values.join(', ')})`;
+}
+
 /**
- * Where a workgroup works (`chunk_of`, `place`), and its numbers four states at a time: `A4`, `constant_B`, `varying_B`, and
- * the time step `step_size`.
+ * Where a workgroup works (`chunk_of`), and its numbers four states at a time: `A4`, `B4`, `C4`; `decay4` of a time step
+ * times `rate4` is exp(dt A). `step_size` is the time step, `time_within` the time of a step, or some other if there is no such step.
  */
 export function scanCode({ has, spec }: KernelContext<ScanSpec>): string {
   const { N, BVaries, CVaries, softplus, reverse } = spec;
-  const four = (value: (n: string) => string): string =>
-    [0, 1, 2, 3]
-      .map((i) =>
-        N % 4 === 0
-          ? value(`4u * v + ${i}u`)
-          : `select(0.0, ${value(`min(4u * v + ${i}u, ${N - 1}u)`)}, 4u * v + ${i}u < ${N}u)`,
-      )
-      .join(', ');
   const matrix = (name: 'B' | 'C', varies: boolean): string =>
-    varies
-      ? `fn ${name}4(q: Sequence, t: u32, g: u32, d: u32, v: u32) -> vec4<f32> { return vec4<f32>(${four((n) => `${name}(q.row, t, g, ${n})`)}); }`
-      : `fn ${name}4(q: Sequence, t: u32, g: u32, d: u32, v: u32) -> vec4<f32> { return vec4<f32>(${four((n) => `${name}(d, ${n})`)}); }`;
+    `fn ${name}4(q: Sequence, t: u32, g: u32, d: u32, v: u32) -> vec4<f32> {
+  return ${four(N, (n) => (varies ? `${name}(q.row, t, g, ${n})` : `${name}(d, ${n})`))};
+}`;
   return `${sequenceCode(has, reverse)}
 const NV = ${quads(N)}u;
 // Steps start to start + count of sequence s.
@@ -163,9 +185,12 @@ fn chunks_of(q: Sequence) -> u32 { return (q.size + P.chunk - 1u) / P.chunk; }
 fn real_states(v: u32, h: vec4<f32>) -> vec4<f32> {
   ${N % 4 === 0 ? 'return h;' : `return select(vec4<f32>(), h, vec4<u32>(4u * v) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(${N}u));`}
 }
-fn A4(d: u32, v: u32) -> vec4<f32> { return vec4<f32>(${four((n) => `A(d, ${n})`)}); }
+fn A4(d: u32, v: u32) -> vec4<f32> { return ${four(N, (n) => `A(d, ${n})`)}; }
 ${has('B') ? matrix('B', BVaries) : ''}
 ${has('C') ? matrix('C', CVaries) : ''}
+fn rate4(d: u32, v: u32) -> vec4<f32> { return A4(d, v) * 1.44269504; }
+fn decay4(x: vec4<f32>) -> vec4<f32> { return select(x, exp2_4(x), numbers(x)); }
+fn time_within(q: Sequence, step: u32) -> u32 { return min(time_of(q, step), P.L - 1u); }
 fn raw_step(q: Sequence, t: u32, d: u32) -> f32 { return delta(q.row, t, d)${has('bias') ? ' + bias(d)' : ''}; }
 fn step_size(raw: f32) -> f32 { return ${softplus ? 'softplus_(raw)' : 'raw'}; }
 `;

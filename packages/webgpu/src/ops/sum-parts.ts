@@ -5,6 +5,10 @@ import { operand } from '../shader/operand.ts';
 import type { Arg, Operand } from '../shader/operand.ts';
 
 const lanes = 64;
+/** Parts that are asked for together. */
+const together = 8;
+const list = (text: (j: number) => string): string =>
+  Array.from({ length: together }, (_, j) => text(j)).join(' ');
 
 interface SumSpec extends Spec {
   /** Whether the inner axis of the output is the outer one of a part. */
@@ -23,7 +27,12 @@ fn value(e: u32) -> f32 {
   let i = e % P.inner;
   let at = ${spec.transposed ? 'i * P.step + outer' : 'outer * P.step + i'};
   var sum = 0.0;
-  for (var p = 0u; p < P.count; p++) { sum += bitcast<f32>(parts_word(p * P.size + at)); }
+  var p = 0u;
+  for (; p + ${together}u <= P.count; p += ${together}u) {
+    ${list((j) => `let part${j} = bitcast<f32>(parts_word((p + ${j}u) * P.size + at));`)}
+    ${list((j) => `sum += part${j};`)}
+  }
+  for (; p < P.count; p++) { sum += bitcast<f32>(parts_word(p * P.size + at)); }
   return sum;
 }
 ${denseMap('y', dtype('y'))}`,

@@ -28,23 +28,23 @@ fn exp_(x: f32) -> f32 {
   return select(y, x, is_nan(x));
 }
 
-fn exp4(x: vec4<f32>) -> vec4<f32> {
-  let c = clamp(x, vec4<f32>(-104.0), vec4<f32>(89.0));
-  let k = floor(c * 1.44269504 + 0.5);
-  var r = c - k * 0.693359375;
-  r = r + k * 2.12194440e-4;
-  var p = vec4<f32>(1.9875691500e-4);
-  p = p * r + 1.3981999507e-3;
-  p = p * r + 8.3334519073e-3;
-  p = p * r + 4.1665795894e-2;
-  p = p * r + 1.6666665459e-1;
-  p = p * r + 5.0000001201e-1;
-  p = p * (r * r) + r + 1.0;
-  let h = floor(k * 0.5);
-  let a = bitcast<vec4<f32>>(vec4<u32>(vec4<i32>(h) + 127) << vec4<u32>(23u));
-  let b = bitcast<vec4<f32>>(vec4<u32>(vec4<i32>(k - h) + 127) << vec4<u32>(23u));
-  let nan = (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
-  return select(p * a * b, x, nan);
+// 2^x of four numbers: one polynomial of what is left of the nearest whole number, infinite from 2^128 on, zero below
+// 2^-127. NaN becomes some number: what is one tells numbers().
+fn exp2_4(x: vec4<f32>) -> vec4<f32> {
+  let c = clamp(x, vec4<f32>(-127.0), vec4<f32>(129.0));
+  let k = min(floor(c + 0.5), vec4<f32>(127.0));
+  let r = c - k;
+  var p = vec4<f32>(1.535336188e-4);
+  p = p * r + 1.339887440e-3;
+  p = p * r + 9.618437357e-3;
+  p = p * r + 5.550332471e-2;
+  p = p * r + 2.402264791e-1;
+  p = p * r + 6.931472028e-1;
+  p = p * r + 1.0;
+  return p * bitcast<vec4<f32>>(vec4<u32>(vec4<i32>(k) + 127) << vec4<u32>(23u));
+}
+fn numbers(x: vec4<f32>) -> vec4<bool> {
+  return (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) <= vec4<u32>(0x7f800000u);
 }
 
 // Cephes' logf for normal positive numbers: the mantissa brought to [sqrt(1/2), sqrt(2)], and a polynomial.
