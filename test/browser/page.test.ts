@@ -14,7 +14,6 @@ const NO_WEBGPU = 'this Chromium has no WebGPU adapter';
 const { cases } = readJson<{
   cases: { prompt: string; greedy_tokens: number[]; greedy_text: string }[];
 }>('test/models/tiny-shakespeare/expected.json');
-const [first] = cases as [(typeof cases)[0]];
 
 const stack = new AsyncDisposableStack();
 let page: Page | undefined;
@@ -53,15 +52,17 @@ test('the page says which backend it takes and why', async () => {
   expect(await choose('webgpu')).toMatch(/^webgpu +(chosen .*fallbackAdapter|blocked)/m);
 });
 
-test.for(['wasm', 'webgpu'])('the likeliest text on %s', async (backend, { skip }) => {
+test.for(['wasm', 'webgpu'])('the likeliest texts on %s', async (backend, { skip }) => {
   skip(/^webgpu +blocked/m.test(await choose(backend)), NO_WEBGPU);
-  await page!.fill('#prompt', first.prompt);
-  await page!.fill('#tokens', String(first.greedy_tokens.length));
   await page!.fill('#temperature', '0');
-  await page!.click('#generate');
-  await idle();
-  expect(await page!.textContent('#text')).toBe(first.greedy_text);
-  expect(await page!.textContent('#speed')).toMatch(new RegExp(`tokens/s on ${backend}$`));
+  for (const { prompt, greedy_tokens, greedy_text } of cases) {
+    await page!.fill('#prompt', prompt);
+    await page!.fill('#tokens', String(greedy_tokens.length));
+    await page!.click('#generate');
+    await idle();
+    expect(await page!.textContent('#text')).toBe(greedy_text);
+    expect(await page!.textContent('#speed')).toMatch(new RegExp(`tokens/s on ${backend}$`));
+  }
 });
 
 test('the kit runs on WebGPU in the page', async ({ skip }) => {
