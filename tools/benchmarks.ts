@@ -156,6 +156,16 @@ function formulations(): string {
   return markdown([head, head.map(() => '---'), ...rows]);
 }
 
+/** The others on WebGPU; what it says on stderr is progress. */
+function webgpuPeers(): string {
+  const ran = spawnSync(process.execPath, [join(root, 'tools/peers/webgpu/compare.ts')], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (ran.status !== 0) throw new Error(`webgpu/compare.ts ended with ${ran.status}`);
+  return ran.stdout.trim();
+}
+
 function markdown(rows: readonly (readonly string[])[]): string {
   return rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
@@ -168,6 +178,7 @@ const sections: Readonly<Record<string, () => string>> = {
   cpu: () => [machine, '', table(native, 'cpu')].join('\n'),
   formulations,
   ...Object.fromEntries(Object.entries(comparisons).map(([name, all]) => [name, () => comparison(all)])),
+  webgpu: webgpuPeers,
 };
 const wanted = process.argv.slice(2);
 const unknown = wanted.find((name) => !(name in sections));

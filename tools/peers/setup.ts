@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-// Installs the peers of `ss bench --against`: all, or those that are named. What comes from npm goes to tools/peers
+// Installs the peers of `ss bench --against` and of `webgpu/compare.ts`: all, or those that are named. What comes from npm goes to tools/peers
 // alone, without running any of its scripts.
 //
-//     node tools/peers/setup.ts [torch] [llama.cpp] [wllama]
+//     node tools/peers/setup.ts [torch] [llama.cpp] [wllama] [webgpu]
 
 const folder = import.meta.dirname;
 
@@ -67,9 +67,9 @@ function run(command: string, args: readonly string[]): void {
 }
 
 const { positionals } = parseArgs({ allowPositionals: true });
-const known = ['torch', 'llama.cpp', 'wllama'];
+const known = ['torch', 'llama.cpp', 'wllama', 'webgpu'];
 const unknown = positionals.find((name) => !known.includes(name));
 if (unknown !== undefined) throw new Error(`There is no peer ${unknown}; there are ${known.join(', ')}.`);
 const wanted = new Set(positionals.length > 0 ? positionals : known);
 if (wanted.has('torch')) torch();
-if (wanted.has('llama.cpp') || wanted.has('wllama')) npmPeers();
+if (['llama.cpp', 'wllama', 'webgpu'].some((name) => wanted.has(name))) npmPeers();

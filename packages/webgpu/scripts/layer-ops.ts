@@ -161,8 +161,8 @@ export const layerOps = (L: number): readonly LayerOp[] => [
           op: 'sample',
           inputs: { logits: [1, V], uniform: [1] },
           options: { temperature: 0.8, topK: 40, topP: 0.95 },
-          // Eleven walks through the logits; the likely ids are at hand after them.
-          work: { bytes: 4 * 11 * V, flops: 300 * V },
+          // Ten walks through the logits; the likely ids are at hand after them.
+          work: { bytes: 4 * 10 * V, flops: 300 * V },
         } as const,
       ]
     : []),

@@ -13,27 +13,51 @@ const dtypes = {
   recentIds: ['i32'],
 } as const;
 
-/** `first_largest(lane)`: the lowest id among the largest `of(id)` of the vocabulary; 0 when nothing is above -Infinity. */
+/** Logits that an invocation asks for before it looks at the first of them: a row is one workgroup's, and reading is waiting. */
+const together = 8;
+
+/** Statements for each id `v` of the vocabulary, in every invocation's rising order, and `x`, which `of` makes of it. */
+function walk(text: string, of = 'of_id'): string {
+  const each = (make: (j: number) => string): string =>
+    Array.from({ length: together }, (_, j) => make(j)).join(' ');
+  return `
+  for (var first = lane; first < P.vocabulary; first += ${together}u * LANES) {
+    ${each((j) => `let x${j} = ${of}(min(first + ${j}u * LANES, P.vocabulary - 1u));`)}
+    ${each((j) => `{ let v = first + ${j}u * LANES; let x = x${j}; if (v < P.vocabulary) { ${text} } }`)}
+  }`;
+}
+
+/** What of all invocations comes together in so many first. */
+const parts = 16;
+const perPart = lanes / parts;
+
+/** `first_largest(lane)`: the lowest id among the largest `of_id(id)` of the vocabulary; 0 when nothing is above -Infinity. */
 const firstLargest = `
 var<workgroup> best_value: array<f32, LANES>;
 var<workgroup> best_id: array<u32, LANES>;
+var<private> best: f32;
+var<private> best_of: u32;
+fn challenge(x: f32, id: u32) {
+  if (x > best || (x == best && id < best_of)) { best = x; best_of = id; }
+}
 fn first_largest(lane: u32) -> u32 {
-  var best = negative_infinity();
-  var id = 0xffffffffu;
-  for (var v = lane; v < P.vocabulary; v += LANES) {
-    let x = of_id(v);
-    if (x > best) { best = x; id = v; }
-  }
-  best_value[lane] = best;
-  best_id[lane] = id;
-  workgroupBarrier();
   best = negative_infinity();
-  id = 0xffffffffu;
-  for (var i = 0u; i < LANES; i++) {
-    let x = best_value[i];
-    if (x > best || (x == best && best_id[i] < id)) { best = x; id = best_id[i]; }
+  best_of = 0xffffffffu;
+  ${walk('if (x > best) { best = x; best_of = v; }')}
+  best_value[lane] = best;
+  best_id[lane] = best_of;
+  workgroupBarrier();
+  if (lane < ${parts}u) {
+    for (var i = lane * ${perPart}u; i < (lane + 1u) * ${perPart}u; i++) { challenge(best_value[i], best_id[i]); }
   }
-  return select(id, 0u, id == 0xffffffffu);
+  workgroupBarrier();
+  if (lane < ${parts}u) {
+    best_value[lane] = best;
+    best_id[lane] = best_of;
+  }
+  workgroupBarrier();
+  for (var i = 0u; i < ${parts}u; i++) { challenge(best_value[i], best_id[i]); }
+  return select(best_of, 0u, best_of == 0xffffffffu);
 }`;
 
 const argmaxKernel: Kernel = {
@@ -108,6 +132,19 @@ const sampleKernel: Kernel = {
   code: ({ has }) => {
     const others = Array.from({ length: 2 ** digit - 1 }, (_, i) => i + 1);
     const each = (make: (j: number) => string): string => others.map(make).join(' ');
+    /** Statements for each id `v` with its key `k` and its weight `w`. */
+    const walkEntries = (text: string): string => `
+  if (listed) {
+    for (var i = lane; i < list_size; i += LANES) {
+      let v = list_id[i]; let k = list_key[i]; let w = list_weight[i];
+      ${text}
+    }
+  } else {
+    for (var v = lane; v < P.vocabulary; v += LANES) {
+      let x = of_id(v); let k = key_of(x); let w = weight_of(x);
+      ${text}
+    }
+  }`;
     return `
 ${negativeInfinity}
 ${total}
@@ -121,14 +158,12 @@ ${firstLargest}
 
 // The largest logit.
 var<private> most: f32;
-fn weight(v: u32) -> f32 {
-  let x = of_id(v);
+fn weight_of(x: f32) -> f32 {
   let w = select(exp_((x - most) / P.temperature), 1.0, x == most);
   return select(w, 0.0, x == negative_infinity());
 }
 // Whole numbers in the order of the floats; both zeros are one.
-fn key(v: u32) -> u32 {
-  let x = of_id(v);
+fn key_of(x: f32) -> u32 {
   let bits = select(bitcast<u32>(x), 0u, x == 0.0);
   return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
 }
@@ -136,12 +171,9 @@ fn key(v: u32) -> u32 {
 var<workgroup> list_id: array<u32, ${mostListed}>;
 var<workgroup> list_key: array<u32, ${mostListed}>;
 var<workgroup> list_weight: array<f32, ${mostListed}>;
-// What is walked through: the list, or everything.
+// What is walked through: so many of the list, or everything.
 var<private> listed: bool;
-var<private> entries: u32;
-fn id_at(i: u32) -> u32 { if (listed) { return list_id[i]; } return i; }
-fn key_at(i: u32) -> u32 { if (listed) { return list_key[i]; } return key(i); }
-fn weight_at(i: u32) -> f32 { if (listed) { return list_weight[i]; } return weight(i); }
+var<private> list_size: u32;
 
 var<workgroup> reached: array<atomic<u32>, ${2 ** digit}>;
 // A key that no more ids reach than the list has room for, and about the least of those.
@@ -151,10 +183,7 @@ fn least_listed(lane: u32) -> u32 {
     if (lane < ${2 ** digit}u) { atomicStore(&reached[lane], 0u); }
     workgroupBarrier();
     ${each((j) => `var n${j} = 0u; let k${j} = k + (${j}u << shift);`)}
-    for (var v = lane; v < P.vocabulary; v += LANES) {
-      let x = key(v);
-      ${each((j) => `n${j} += u32(x >= k${j});`)}
-    }
+    ${walk(`let key = key_of(x); ${each((j) => `n${j} += u32(key >= k${j});`)}`)}
     ${each((j) => `atomicAdd(&reached[${j}], n${j});`)}
     workgroupBarrier();
     ${each((j) => `if (atomicLoad(&reached[${j}]) > ${mostListed}u) { k = k${j}; }`)}
@@ -164,29 +193,29 @@ fn least_listed(lane: u32) -> u32 {
 }
 
 var<workgroup> shares: array<u32, LANES>;
+var<workgroup> part_shares: array<u32, ${parts}>;
 // Lists the ids from a key on, in an order that is always the same. @returns how many there are
 fn fill(least: u32, lane: u32) -> u32 {
   var own = 0u;
-  for (var v = lane; v < P.vocabulary; v += LANES) { own += u32(key(v) >= least); }
+  ${walk('own += u32(key_of(x) >= least);')}
   shares[lane] = own;
   workgroupBarrier();
+  let part = lane / ${perPart}u;
   var at = 0u;
-  var all = 0u;
-  for (var i = 0u; i < LANES; i++) {
-    if (i == lane) { at = all; }
-    all += shares[i];
-  }
-  for (var v = lane; v < P.vocabulary; v += LANES) {
-    let x = key(v);
-    if (x >= least && at < ${mostListed}u) {
-      list_id[at] = v;
-      list_key[at] = x;
-      list_weight[at] = weight(v);
-      at++;
-    }
-  }
+  for (var i = part * ${perPart}u; i < lane; i++) { at += shares[i]; }
+  if (lane % ${perPart}u == ${perPart - 1}u) { part_shares[part] = at + own; }
   workgroupBarrier();
-  return min(all, ${mostListed}u);
+  var all = 0u;
+  for (var i = 0u; i < ${parts}u; i++) {
+    if (i == part) { at += all; }
+    all += part_shares[i];
+  }
+  ${walk(`let key = key_of(x); if (key >= least && at < ${mostListed}u) { list_id[at] = v; list_key[at] = key; at++; }`)}
+  workgroupBarrier();
+  let count = min(all, ${mostListed}u);
+  for (var i = lane; i < count; i += LANES) { list_weight[i] = weight_of(of_id(list_id[i])); }
+  workgroupBarrier();
+  return count;
 }
 
 // The last id that is kept.
@@ -194,50 +223,45 @@ var<private> last_key: u32;
 var<private> last_id: u32;
 // 1 once ids of little weight are left out.
 var<private> min_weight: f32;
-fn kept(i: u32) -> bool {
-  let k = key_at(i);
-  return (k > last_key || (k == last_key && id_at(i) <= last_id)) && weight_at(i) >= P.minP * min_weight;
+fn kept(k: u32, v: u32, w: f32) -> bool {
+  return (k > last_key || (k == last_key && v <= last_id)) && w >= P.minP * min_weight;
 }
 
 // What the kept ids of at least this key weigh, or how many they are.
 fn above(least: u32, weighed: bool, lane: u32) -> f32 {
   var sum = 0.0;
-  for (var i = lane; i < entries; i += LANES) {
-    if (key_at(i) >= least && kept(i)) { sum += select(1.0, weight_at(i), weighed); }
-  }
+  ${walkEntries('if (k >= least && kept(k, v, w)) { sum += select(1.0, w, weighed); }')}
   return total(sum, lane);
 }
 
 // How many ids below this one have this key.
-fn equals(k: u32, below: u32, lane: u32) -> f32 {
+fn equals(key: u32, below: u32, lane: u32) -> f32 {
   var sum = 0.0;
-  for (var i = lane; i < entries; i += LANES) {
-    if (key_at(i) == k && id_at(i) < below) { sum += 1.0; }
-  }
+  ${walkEntries('if (k == key && v < below) { sum += 1.0; }')}
   return total(sum, lane);
 }
 
 // Makes the shortest prefix that holds the wanted measure (more than it, if beyond) what is kept.
 fn shorten(wanted: f32, weighed: bool, beyond: bool, lane: u32) {
-  var k = 0u;
+  var key = 0u;
   for (var bit = 0u; bit < 32u; bit++) {
-    let next = k | (0x80000000u >> bit);
+    let next = key | (0x80000000u >> bit);
     let held = above(next, weighed, lane);
-    if (held > wanted || (!beyond && held == wanted)) { k = next; }
+    if (held > wanted || (!beyond && held == wanted)) { key = next; }
   }
-  let before = select(above(k + 1u, weighed, lane), 0.0, k == 0xffffffffu);
-  let count = equals(k, P.vocabulary, lane);
+  let before = select(above(key + 1u, weighed, lane), 0.0, key == 0xffffffffu);
+  let count = equals(key, P.vocabulary, lane);
   var own = 0.0;
-  for (var i = lane; i < entries; i += LANES) { if (key_at(i) == k) { own = max(own, weight_at(i)); } }
+  ${walkEntries('if (k == key) { own = max(own, w); }')}
   own = select(1.0, largest(own, lane), weighed);
   let needed = (wanted - before) / own;
   let m = clamp(select(ceil(needed), floor(needed) + 1.0, beyond), 1.0, max(count, 1.0));
   var id = 0u;
   for (var bit = 0u; bit < P.bits; bit++) {
     let next = id | (1u << (P.bits - 1u - bit));
-    if (equals(k, next, lane) < m) { id = next; }
+    if (equals(key, next, lane) < m) { id = next; }
   }
-  last_key = k;
+  last_key = key;
   last_id = id;
 }
 
@@ -245,19 +269,19 @@ fn shorten(wanted: f32, weighed: bool, beyond: bool, lane: u32) {
 fn drawn(top: u32, lane: u32) -> u32 {
   let by_count = P.topK > 0u && P.topK < P.vocabulary;
   let by_weight = P.topP < 1.0;
-  listed = false;
-  entries = P.vocabulary;
   last_key = 0u;
   last_id = P.vocabulary;
-  min_weight = 0.0;
-  let everything = above(0u, true, lane);
-  min_weight = 1.0;
-  var all = above(0u, true, lane);
+  var everything = 0.0;
+  var all = 0.0;
+  ${walk('let w = weight_of(x); everything += w; all += select(0.0, w, w >= P.minP);')}
+  everything = total(everything, lane);
+  all = total(all, lane);
   var least = 0u;
   if (P.vocabulary > ${mostListed}u) { least = least_listed(lane); }
   let count = fill(least, lane);
   listed = true;
-  entries = count;
+  list_size = count;
+  min_weight = 1.0;
   let of_some_weight = above(0u, true, lane);
   min_weight = 0.0;
   let in_list = above(0u, true, lane);
@@ -265,7 +289,6 @@ fn drawn(top: u32, lane: u32) -> u32 {
   if (by_weight) { enough = in_list > ${margin} * P.topP * everything; }
   if (by_count) { enough = count >= P.topK; }
   listed = enough || count == P.vocabulary;
-  entries = select(P.vocabulary, count, listed);
   if (by_count) { shorten(f32(P.topK), false, false, lane); }
   if (by_weight) { shorten(P.topP * select(everything, above(0u, true, lane), by_count), true, false, lane); }
   min_weight = 1.0;
@@ -288,15 +311,12 @@ fn run(group: u32, lane: u32) {
     has('adjusted')
       ? `
   largest_given = negative_infinity();
-  for (var v = lane; v < P.vocabulary; v += LANES) { largest_given = max(largest_given, given(v)); }
+  ${walk('largest_given = max(largest_given, x);', 'given')}
   largest_given = largest(largest_given, lane);`
       : ''
   }
   var sum = 0.0;
-  for (var v = lane; v < P.vocabulary; v += LANES) {
-    let x = given(v);
-    sum += select(exp_(x - largest_given), 1.0, x == largest_given);
-  }
+  ${walk('sum += select(exp_(x - largest_given), 1.0, x == largest_given);', 'given')}
   let log_sum = log_(total(sum, lane));
   if (lane == 0u) {
     ids_put(group, id);
