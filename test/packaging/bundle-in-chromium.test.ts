@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { chromiumPath, NO_CHROMIUM } from '../browser/chromium.ts';
-import { launchChromium, runPage } from '../browser/run-page.ts';
+import { launchChromium, runPage, SOFTWARE_WEBGPU } from '../browser/run-page.ts';
 import { serve } from '../browser/serve.ts';
 import { esbuildForBrowsers, viteForBrowsers } from './bundle.ts';
 import { installed } from './consumer.ts';
-import { MODEL, programs } from './programs.ts';
+import { MODEL, programs, scanned } from './programs.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -47,4 +47,13 @@ test('a page computes in a worker when it is isolated and inline when it is not,
     expect.arrayContaining(['mode inline']),
     expect.arrayContaining(['mode worker']),
   ]);
+});
+
+test.for(['webgpu-scan', 'webgpu-in-worker'])('%s runs on WebGPU', async (program) => {
+  await using consumer = await installed('@ss/core', '@ss/webgpu');
+  const { folder, warnings } = await viteForBrowsers(consumer.folder, program);
+  expect(warnings).toEqual([]);
+  await using withWebGpu = await launchChromium(SOFTWARE_WEBGPU);
+  await using served = await serve(folder);
+  expect(await runPage(withWebGpu, served.url)).toEqual(scanned('webgpu'));
 });

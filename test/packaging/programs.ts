@@ -12,7 +12,8 @@ export interface Program {
   readonly answer: unknown;
 }
 
-const scanned = (backend: string): unknown => ({
+/** What `scanThreeSteps` answers. */
+export const scanned = (backend: string): unknown => ({
   backend,
   y: [1, 1 + Math.exp(-1), 1 + Math.exp(-1) + Math.exp(-2)].map((value) => expect.closeTo(value, 5)),
 });

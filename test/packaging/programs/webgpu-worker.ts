@@ -1,0 +1,3 @@
+import { run } from './webgpu-scan.ts';
+
+run().then(postMessage, (error) => postMessage(String(error)));
