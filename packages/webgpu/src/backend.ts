@@ -14,6 +14,7 @@ import type {
   WeightDType,
 } from '@ss/core';
 import { bufferUsage } from './flags.ts';
+import { gather } from './memory/gather.ts';
 import { Pages } from './memory/pages.ts';
 import type { Allocation, Page } from './memory/pages.ts';
 import { kernelOps } from './ops/index.ts';
@@ -102,7 +103,12 @@ export class WebGpuBackend implements Backend<Allocation> {
 
   submit(calls: Calls): Promise<void> {
     this.#requirePresent();
-    return this.#stream.run(this.#lower(calls).map(({ lowered }) => lowered));
+    const copies: Allocation[] = [];
+    try {
+      return this.#stream.run(this.#lower(calls, copies).map(({ lowered }) => lowered));
+    } finally {
+      this.#giveBack(copies);
+    }
   }
 
   async prepare(
@@ -111,7 +117,21 @@ export class WebGpuBackend implements Backend<Allocation> {
   ): Promise<PreparedCalls> {
     throwIfAborted(signal, 'preparing a program');
     this.#requirePresent();
-    const list = this.#lower(calls).filter(({ lowered }) => lowered.groups > 0);
+    const copies: Allocation[] = [];
+    try {
+      return await this.#prepare(calls, copies, signal);
+    } catch (error) {
+      this.#giveBack(copies);
+      throw error;
+    }
+  }
+
+  async #prepare(
+    calls: Calls,
+    copies: Allocation[],
+    signal: AbortSignal | undefined,
+  ): Promise<PreparedCalls> {
+    const list = this.#lower(calls, copies).filter(({ lowered }) => lowered.groups > 0);
     const pipelines = await Promise.all(
       list.map(({ lowered, call }) =>
         this.#pipelines.compile(lowered).catch((cause: unknown) => this.#notCompiled(calls[call]!, cause)),
@@ -135,6 +155,7 @@ export class WebGpuBackend implements Backend<Allocation> {
         this.#stream.flush();
         this.#pipelines.forgetUniform(uniform);
         uniform.destroy();
+        this.#giveBack(copies);
       },
     };
   }
@@ -149,9 +170,7 @@ export class WebGpuBackend implements Backend<Allocation> {
   }
 
   free(allocation: Allocation): void {
-    // What has been encoded may still refer to the page.
-    if (allocation.page.own) this.#stream.flush();
-    this.#pages.free(allocation);
+    this.#giveBack([allocation]);
     this.#liveBytes -= allocation.byteLength;
     this.#liveBuffers--;
   }
@@ -196,20 +215,33 @@ export class WebGpuBackend implements Backend<Allocation> {
     if (this.#gone) throw this.#gone;
   }
 
-  #lower(calls: Calls): { readonly lowered: Lowered; readonly call: number }[] {
-    return calls.flatMap((call, index) =>
-      kernelOps[call.op]!.dispatches(call, this.#means).map((dispatch) => {
+  /** @param copies takes what has to be given back once the calls have been encoded for the last time */
+  #lower(calls: Calls, copies: Allocation[]): { readonly lowered: Lowered; readonly call: number }[] {
+    const { mostBindings } = this.#means;
+    const alloc = (byteLength: number): Allocation => {
+      const memory = this.#pages.alloc(byteLength, 0);
+      copies.push(memory);
+      return memory;
+    };
+    return calls.flatMap((each, call) =>
+      kernelOps[each.op]!.dispatches(each, this.#means).flatMap((dispatch) => {
         const lowered = lower(dispatch);
-        const { mostBindings } = this.#means;
-        if (lowered.bindings.length <= mostBindings) return { lowered, call: index };
-        throw new CallFailure(
-          index,
-          new Error(
-            `its arguments lie in ${lowered.bindings.length} buffers of the device, and a kernel sees ${mostBindings}`,
-          ),
-        );
+        if (lowered.bindings.length <= mostBindings) return { lowered, call };
+        const gathered = gather(dispatch, lowered, mostBindings, alloc);
+        if (gathered === undefined) {
+          const { length } = lowered.bindings;
+          const why = `its arguments lie in ${length} buffers of the device, and a kernel sees ${mostBindings}`;
+          throw new CallFailure(call, new Error(why));
+        }
+        return [...gathered.copies, gathered.dispatch].map((one) => ({ lowered: lower(one), call }));
       }),
     );
+  }
+
+  #giveBack(memory: readonly Allocation[]): void {
+    // What has been encoded may still refer to the page.
+    if (memory.some(({ page }) => page.own)) this.#stream.flush();
+    for (const each of memory) this.#pages.free(each);
   }
 
   async #notCompiled({ op, inputs }: BoundCall<Allocation>, cause: unknown): Promise<never> {

@@ -1,4 +1,6 @@
 import { createRegistry, tensor } from '@ss/core';
+import type { Tensor } from '@ss/core';
+import { wasm } from '@ss/wasm';
 import { expect, test } from 'vitest';
 import { NO_ADAPTER, softwareGpu } from '../../test/software-gpu.ts';
 import { webgpu } from '../index.ts';
@@ -60,3 +62,65 @@ test('kernels do not write to the pages that they read', async ({ skip }) => {
   program.dispose();
   device.destroy();
 });
+
+test('more large tensors than a kernel has bindings', async ({ skip }) => {
+  skip(gpu === undefined, NO_ADAPTER);
+  const device = await (await gpu!.requestAdapter())!.requestDevice();
+  expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
+  await using engine = await createRegistry([webgpu({ device })]).select({ require: 'webgpu' });
+  await using exact = await createRegistry([wasm()]).select({ require: 'wasm' });
+  // Each of the seven (B, L, D) is larger than a page that is shared, and so alone.
+  const [L, D, N] = [2050, 1024, 1];
+  const wave = (shift: number, ...shape: number[]): Tensor =>
+    tensor(
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 0.7 + shift)),
+      shape,
+    );
+  const args = {
+    u: wave(0, 1, L, D),
+    delta: wave(1, 1, L, D),
+    A: tensor(new Float32Array(D * N).fill(-1), [D, N]),
+    B: wave(2, 1, L, N),
+    C: wave(3, 1, L, N),
+    z: wave(4, 1, L, D),
+    dy: wave(5, 1, L, D),
+    softplus: true,
+  };
+  const expected = await read({ ...exact.selectiveScanBackward(args) });
+  const close = (actual: Readonly<Record<string, Float32Array>>): void => {
+    for (const [name, values] of Object.entries(expected)) {
+      const off = values.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[name]![i]!)), 0);
+      const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      expect([name, off / largest < 1e-4]).toEqual([name, true]);
+    }
+  };
+  close(await read({ ...engine.selectiveScanBackward(args) }));
+  // The same as a program, twice.
+  const { softplus, ...tensors } = args;
+  const given = Object.fromEntries(
+    Object.entries(tensors).map(([name, each]) => [name, engine.upload(each)]),
+  );
+  const program = engine.record({}, () => ({
+    ...engine.call('selectiveScanBackward', { ...given, softplus }),
+  }));
+  await engine.prepare(program);
+  program.run({});
+  close(await read(program.run({}), false));
+  program.dispose();
+  for (const each of Object.values(given)) each.dispose();
+  device.destroy();
+});
+
+/** Values by name; the tensors are disposed. */
+async function read(
+  outputs: Readonly<Record<string, Tensor | undefined>>,
+  dispose = true,
+): Promise<Record<string, Float32Array>> {
+  const values: Record<string, Float32Array> = {};
+  for (const [name, each] of Object.entries(outputs)) {
+    if (each === undefined) continue;
+    values[name] = (await each.read()) as Float32Array;
+    if (dispose) each.dispose();
+  }
+  return values;
+}
