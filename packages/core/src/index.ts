@@ -34,6 +34,7 @@ export type { CoreErrorCode, SsErrorOptions } from './errors.ts';
 export { fromBytes, tensor, zeros } from './host.ts';
 export { createHostBackend } from './host-backend.ts';
 export type { HostBackendOptions, HostKernel } from './host-backend.ts';
+export { hasInstalledPackages, resolveInstalled } from './installed.ts';
 export { fromBf16, fromF16, toBf16, toF16 } from './narrow-float.ts';
 export type { CausalConv1dBackwardArgs, CausalConv1dGradients } from './ops/causal-conv1d-backward.ts';
 export type { CausalConv1dArgs, CausalConv1dResult, CausalConv1dUpdateArgs } from './ops/causal-conv1d.ts';
@@ -55,7 +56,17 @@ export { reference } from './registry/reference.ts';
 export { BackendRegistry, createRegistry, defaultRegistry } from './registry/registry.ts';
 export type { ExplainQuery, SelectRequest } from './registry/request.ts';
 export { scope } from './scope.ts';
-export { denseStrides, elementCount, elementSpan, forEachPosition, isContiguous } from './shape.ts';
+export { refuse, refuseDTypes } from './refusal.ts';
+export type { AllowedDTypes } from './refusal.ts';
+export {
+  commonAxes,
+  denseStrides,
+  elementCount,
+  elementSpan,
+  forEachPosition,
+  isContiguous,
+  rowStride,
+} from './shape.ts';
 export type { Layout, Shape } from './shape.ts';
 export { Tensor } from './tensor.ts';
 export type { FloatTensor } from './tensor.ts';

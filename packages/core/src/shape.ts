@@ -107,3 +107,38 @@ export function sameShape(a: Shape, b: Shape): boolean {
 export function show(shape: Shape): string {
   return `(${shape.join(', ')})`;
 }
+
+/** The stride, in elements, of the rows (...) of a (..., K) tensor taken as one axis; undefined if they are not one. */
+export function rowStride({ shape, strides }: Pick<Layout, 'shape' | 'strides'>): number | undefined {
+  let rows = 1;
+  let stride: number | undefined;
+  for (let axis = shape.length - 2; axis >= 0; axis--) {
+    const extent = shape[axis]!;
+    if (extent === 1) continue;
+    stride ??= strides[axis]!;
+    if (strides[axis] !== stride * rows) return undefined;
+    rows *= extent;
+  }
+  return stride ?? 0;
+}
+
+/**
+ * The fewest axes that views of one shape can all be walked by, in row-major order: axes of extent 1 disappear,
+ * neighbours merge where every view allows it. `strides` has one list for each view, in elements.
+ */
+export function commonAxes(views: readonly Pick<Layout, 'shape' | 'strides'>[]): {
+  readonly extents: readonly number[];
+  readonly strides: readonly (readonly number[])[];
+} {
+  const extents: number[] = [];
+  const strides: number[][] = views.map(() => []);
+  for (const [axis, extent] of views[0]!.shape.entries()) {
+    if (extent === 1) continue;
+    const last = extents.length - 1;
+    const merges = last >= 0 && views.every((view, v) => strides[v]![last] === view.strides[axis]! * extent);
+    if (merges) extents[last]! *= extent;
+    else extents.push(extent);
+    for (const [v, view] of views.entries()) strides[v]![extents.length - 1] = view.strides[axis]!;
+  }
+  return { extents, strides };
+}

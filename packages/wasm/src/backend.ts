@@ -1,4 +1,4 @@
-import { CallFailure, elementSpan, isContiguous, SsError, throwIfAborted, dtypes } from '@ss/core';
+import { CallFailure, dtypes, elementSpan, isContiguous, refuse, SsError, throwIfAborted } from '@ss/core';
 import type {
   Assessment,
   Backend,
@@ -26,7 +26,6 @@ import { copyBytes, fillZero } from './ops/bytes.ts';
 import { kernelOps } from './ops/index.ts';
 import { packingOf } from './ops/linear.ts';
 import type { Work } from './ops/kernel-op.ts';
-import { refuse } from './ops/refusal.ts';
 
 type Calls = readonly BoundCall<Region>[];
 

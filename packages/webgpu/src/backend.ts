@@ -1,4 +1,4 @@
-import { CallFailure, dtypes, elementSpan, isContiguous, SsError, throwIfAborted } from '@ss/core';
+import { CallFailure, dtypes, elementSpan, isContiguous, refuse, SsError, throwIfAborted } from '@ss/core';
 import type {
   AllocOptions,
   Assessment,
@@ -21,7 +21,6 @@ import { kernelOps } from './ops/index.ts';
 import type { Means } from './ops/kernel-op.ts';
 import { packingOf } from './ops/packing.ts';
 import { patch } from './ops/patch.ts';
-import { refuse } from './ops/refusal.ts';
 import { parameterBytes, Pipelines } from './queue/pipelines.ts';
 import { CommandStream } from './queue/stream.ts';
 import type { Command } from './queue/stream.ts';

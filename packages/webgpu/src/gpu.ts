@@ -1,13 +1,7 @@
-import { SsError } from '@ss/core';
+import { hasInstalledPackages, resolveInstalled, SsError } from '@ss/core';
 import type { Blocker } from '@ss/core';
 import type { WebGpuOptions } from './options.ts';
 
-interface NodeModule {
-  createRequire(from: string): { resolve(specifier: string): string };
-}
-interface NodeUrl {
-  pathToFileURL(path: string): URL;
-}
 /** The npm package `webgpu`: Dawn in Node. */
 interface DawnModule {
   create(flags: readonly string[]): GPU;
@@ -25,7 +19,7 @@ export async function findGpu({ gpu }: WebGpuOptions): Promise<GPU | undefined> 
 
 /** Why there is no `GPU` object here, and what would help. */
 export function gpuMissing(): Blocker {
-  if (nodeModules()) {
+  if (hasInstalledPackages()) {
     return {
       code: 'not-installed',
       message: 'Node has no WebGPU of its own, and the package webgpu is not installed',
@@ -44,7 +38,7 @@ export function gpuMissing(): Blocker {
 
 /** @throws SsError `backend-unavailable` when the package is there and cannot be used */
 async function loadDawn(): Promise<GPU | undefined> {
-  const url = resolveDawn();
+  const url = resolveInstalled('webgpu', import.meta.url);
   if (url === undefined) return undefined;
   try {
     const { create } = (await import(/* @vite-ignore */ /* webpackIgnore: true */ url)) as DawnModule;
@@ -55,31 +49,4 @@ async function loadDawn(): Promise<GPU | undefined> {
       cause,
     });
   }
-}
-
-/** The package's entry as a URL, looked up from the working directory, the program, and this file. */
-function resolveDawn(): string | undefined {
-  const node = nodeModules();
-  if (node === undefined) return undefined;
-  for (const from of [`${node.cwd}/`, node.program, import.meta.url]) {
-    if (from === undefined) continue;
-    try {
-      return node.url.pathToFileURL(node.module.createRequire(from).resolve('webgpu')).href;
-    } catch {
-      // Not visible from there; the next place may see it.
-    }
-  }
-  return undefined;
-}
-
-function nodeModules():
-  | { module: NodeModule; url: NodeUrl; cwd: string; program: string | undefined }
-  | undefined {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(id: string): unknown; cwd?(): string; argv?: string[] };
-  };
-  const module = process?.getBuiltinModule?.('node:module') as NodeModule | undefined;
-  const url = process?.getBuiltinModule?.('node:url') as NodeUrl | undefined;
-  if (!module?.createRequire || !url?.pathToFileURL || !process?.cwd) return undefined;
-  return { module, url, cwd: process.cwd(), program: process.argv?.[1] };
 }

@@ -1,4 +1,5 @@
 import type { Backend, BackendRegistration, Probe } from '../backend.ts';
+import { hasInstalledPackages, resolveInstalled } from '../installed.ts';
 
 interface KnownBackend {
   readonly id: string;
@@ -16,18 +17,11 @@ export const knownBackends: readonly KnownBackend[] = [
   { id: 'webgpu', package: '@ss/webgpu', factory: 'webgpu', priority: -1 },
 ];
 
-interface NodeModule {
-  createRequire(from: string): { resolve(specifier: string): string };
-}
-interface NodeUrl {
-  pathToFileURL(path: string): URL;
-}
-
 /** A registration that imports the package when it is chosen, and says so when it is not installed. */
 export function installed(known: KnownBackend): BackendRegistration {
   const registration = async (): Promise<BackendRegistration> => {
     const module = (await import(
-      /* @vite-ignore */ /* webpackIgnore: true */ resolve(known.package)!
+      /* @vite-ignore */ /* webpackIgnore: true */ resolveInstalled(known.package, import.meta.url)!
     )) as Record<string, () => BackendRegistration>;
     return module[known.factory]!();
   };
@@ -36,7 +30,7 @@ export function installed(known: KnownBackend): BackendRegistration {
     id: known.id,
     priority: known.priority,
     async probe(): Promise<Probe> {
-      if (resolve(known.package) === undefined) return missing(known);
+      if (resolveInstalled(known.package, import.meta.url) === undefined) return missing(known);
       return (await registration()).probe();
     },
     load: async (options): Promise<Backend> => (await registration()).load(options),
@@ -44,7 +38,7 @@ export function installed(known: KnownBackend): BackendRegistration {
 }
 
 function missing({ package: name }: KnownBackend): Probe {
-  const inNode = nodeModules() !== undefined;
+  const inNode = hasInstalledPackages();
   return {
     available: false,
     blockers: [
@@ -56,31 +50,4 @@ function missing({ package: name }: KnownBackend): Probe {
       },
     ],
   };
-}
-
-/** The package's entry as a URL, looked up from the working directory, the program, and this file. */
-function resolve(name: string): string | undefined {
-  const node = nodeModules();
-  if (node === undefined) return undefined;
-  const from = [`${node.cwd}/`, node.program, import.meta.url].filter((at) => at !== undefined);
-  for (const at of from) {
-    try {
-      return node.url.pathToFileURL(node.module.createRequire(at).resolve(name)).href;
-    } catch {
-      // Not visible from there; the next place may see it.
-    }
-  }
-  return undefined;
-}
-
-function nodeModules():
-  | { module: NodeModule; url: NodeUrl; cwd: string; program: string | undefined }
-  | undefined {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(id: string): unknown; cwd?(): string; argv?: string[] };
-  };
-  const module = process?.getBuiltinModule?.('node:module') as NodeModule | undefined;
-  const url = process?.getBuiltinModule?.('node:url') as NodeUrl | undefined;
-  if (!module?.createRequire || !url?.pathToFileURL || !process?.cwd) return undefined;
-  return { module, url, cwd: process.cwd(), program: process.argv?.[1] };
 }

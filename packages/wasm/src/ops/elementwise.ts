@@ -1,4 +1,4 @@
-import { dtypes as dtypeInfo, elementSpan } from '@ss/core';
+import { commonAxes, dtypes as dtypeInfo, elementSpan, refuse } from '@ss/core';
 import type { DType, TensorSpec } from '@ss/core';
 import {
   MAP_ADD,
@@ -11,9 +11,8 @@ import {
 } from '../kernels/layout.generated.ts';
 import { code, fields, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
-import { commonAxes } from './common-axes.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
-import { refuse, unsupported } from './refusal.ts';
+import { unsupported } from './refusal.ts';
 
 /** Axes that the kernel walks. */
 const mostAxes = 6;

@@ -1,5 +1,5 @@
 import type { OpCall } from '@ss/core';
-import { dtypes } from '@ss/core';
+import { dtypes, rowStride } from '@ss/core';
 import { mapArgs, MAP_CAST, MAP_CHUNK } from '../kernels/layout.generated.ts';
 import { addressOf, code, fields, roundUp, stride } from './argument.ts';
 import type { Arg } from './argument.ts';
@@ -7,7 +7,7 @@ import type { KernelOp, Work } from './kernel-op.ts';
 import { linearScratch, linearWork } from './linear.ts';
 import { sumParts } from './parts.ts';
 import { unsupported } from './refusal.ts';
-import { rowFields, rowStride } from './rows.ts';
+import { rowFields } from './rows.ts';
 
 const real = ['f32', 'f16', 'bf16'] as const;
 const none = { bias: 0, biasM: 0, biasType: 0, residual: 0, residualR: 0, residualM: 0 } as const;

@@ -1,10 +1,11 @@
+import { refuse, rowStride } from '@ss/core';
 import type { DType, OpCall, Packing, TensorSpec, WeightDType } from '@ss/core';
 import { linearArgs, LINEAR_ROWS, PACK_NOT_FINITE, packArgs, PANEL } from '../kernels/layout.generated.ts';
 import { addressOf, code, fields, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
-import { refuse, unsupported } from './refusal.ts';
-import { rowFields, rowStride } from './rows.ts';
+import { unsupported } from './refusal.ts';
+import { rowFields } from './rows.ts';
 
 /** Floats of x that are kept at hand while the weights pass by: half of a second-level cache. */
 const floatsAtHand = 65_536;

@@ -1,8 +1,9 @@
+import { rowStride } from '@ss/core';
 import { crossEntropyBackwardArgs, embeddingBackwardArgs } from '../kernels/layout.generated.ts';
 import { addressOf, code, fields, roundUp } from './argument.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
 import { unsupported } from './refusal.ts';
-import { rowFields, rowStride } from './rows.ts';
+import { rowFields } from './rows.ts';
 
 const real = ['f32', 'f16', 'bf16'] as const;
 const index = ['i32'] as const;

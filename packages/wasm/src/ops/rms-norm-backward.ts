@@ -1,10 +1,11 @@
+import { rowStride } from '@ss/core';
 import type { OpCall } from '@ss/core';
 import { normBackwardArgs } from '../kernels/layout.generated.ts';
 import { code, fields, roundUp } from './argument.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
 import { mostSlices, partBytes, sumParts } from './parts.ts';
 import { unsupported } from './refusal.ts';
-import { rowFields, rowStride } from './rows.ts';
+import { rowFields } from './rows.ts';
 
 const real = ['f32', 'f16', 'bf16'] as const;
 const any = ['f32', 'f16', 'bf16', 'f64'] as const;

@@ -1,8 +1,9 @@
+import { rowStride } from '@ss/core';
 import { normArgs } from '../kernels/layout.generated.ts';
 import { codeOf, roundUp } from './argument.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
 import { floats, narrowFloats, unsupported } from './refusal.ts';
-import { rowFields, rowStride } from './rows.ts';
+import { rowFields } from './rows.ts';
 
 /** Of the contract. */
 const defaultEps = 1e-5;

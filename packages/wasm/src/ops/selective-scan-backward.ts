@@ -1,4 +1,4 @@
-import type { OpCall } from '@ss/core';
+import type { AllowedDTypes, OpCall } from '@ss/core';
 import { SCAN_BACKWARD_BLOCK, SCAN_BACKWARD_TILE, scanBackwardArgs } from '../kernels/layout.generated.ts';
 import { code, fields, grouped, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
@@ -7,7 +7,6 @@ import type { KernelOp, Work } from './kernel-op.ts';
 import { partBytes, sumParts } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
-import type { AllowedDTypes } from './refusal.ts';
 import { sequenceArguments, sequenceCount, sequenceFields } from './sequences.ts';
 
 /**

@@ -1,9 +1,8 @@
-import type { OpCall } from '@ss/core';
+import type { AllowedDTypes, OpCall } from '@ss/core';
 import { grouped, unsqueezed } from './argument.ts';
 import type { Arg } from './argument.ts';
 import type { KernelOp } from './kernel-op.ts';
 import { floats, narrowFloats, unsupported } from './refusal.ts';
-import type { AllowedDTypes } from './refusal.ts';
 import { scanCost, scanWork } from './scan-work.ts';
 import type { ScanExtents } from './scan-work.ts';
 import { sequenceArguments } from './sequences.ts';

@@ -1,11 +1,10 @@
-import type { OpCall } from '@ss/core';
+import type { AllowedDTypes, OpCall } from '@ss/core';
 import { denseGroups, denseMap } from '../shader/dense-map.ts';
 import { dispatch } from '../shader/kernel.ts';
 import type { Kernel, KernelContext, Spec } from '../shader/kernel.ts';
 import { maybe, operand } from '../shader/operand.ts';
 import type { Bound, KernelOp } from './kernel-op.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
-import type { AllowedDTypes } from './refusal.ts';
 import { sequenceCode, sequenceOperands, sequenceParams, sequenceValues } from './sequences.ts';
 
 const lanes = 64;

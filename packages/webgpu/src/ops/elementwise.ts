@@ -1,4 +1,4 @@
-import { denseStrides, dtypes, elementCount, elementSpan, isContiguous } from '@ss/core';
+import { commonAxes, denseStrides, dtypes, elementCount, elementSpan, isContiguous, refuse } from '@ss/core';
 import type { DType } from '@ss/core';
 import { denseGroups, denseMap } from '../shader/dense-map.ts';
 import { dispatch } from '../shader/kernel.ts';
@@ -6,9 +6,8 @@ import type { Dispatch, Kernel, KernelContext, Spec } from '../shader/kernel.ts'
 import type { Arg } from '../shader/operand.ts';
 import { loadedAs } from '../shader/storage.ts';
 import { castExpression, castMath } from './cast.ts';
-import { commonAxes } from './common-axes.ts';
 import type { KernelOp } from './kernel-op.ts';
-import { narrowFloats, refuse, unsupported } from './refusal.ts';
+import { narrowFloats, unsupported } from './refusal.ts';
 
 /** Axes that the kernels walk. */
 const mostAxes = 8;

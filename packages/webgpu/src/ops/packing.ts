@@ -1,4 +1,4 @@
-import { dtypes } from '@ss/core';
+import { dtypes, refuse } from '@ss/core';
 import type { DType, OpCall, Packing, Refusal, TensorSpec, WeightDType } from '@ss/core';
 import { dispatch } from '../shader/kernel.ts';
 import type { Kernel, Spec } from '../shader/kernel.ts';
@@ -6,7 +6,7 @@ import { operand } from '../shader/operand.ts';
 import type { Arg, Operand } from '../shader/operand.ts';
 import { bitsOf } from '../shader/storage.ts';
 import type { KernelOp } from './kernel-op.ts';
-import { narrowFloats, refuse, unsupported } from './refusal.ts';
+import { narrowFloats, unsupported } from './refusal.ts';
 
 /** What weights can be packed as: rows of K values, each from a whole word on; i8 behind an f32 scale for each row. */
 const packable: readonly WeightDType[] = ['f32', 'f16', 'bf16', 'i8'];

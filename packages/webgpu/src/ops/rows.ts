@@ -1,19 +1,6 @@
-import type { Layout, TensorSpec } from '@ss/core';
+import { rowStride } from '@ss/core';
+import type { TensorSpec } from '@ss/core';
 import type { Arg, Operand } from '../shader/operand.ts';
-
-/** The stride of the rows (...) of a (..., K) tensor taken as one axis; undefined if they are not one. */
-export function rowStride({ shape, strides }: Pick<Layout, 'shape' | 'strides'>): number | undefined {
-  let rows = 1;
-  let stride: number | undefined;
-  for (let axis = shape.length - 2; axis >= 0; axis--) {
-    const extent = shape[axis]!;
-    if (extent === 1) continue;
-    stride ??= strides[axis]!;
-    if (strides[axis] !== stride * rows) return undefined;
-    rows *= extent;
-  }
-  return stride ?? 0;
-}
 
 /** A (..., K) argument as rows: axes (R, K). Its rows must be one axis. */
 export function rowsOperand({ dtype, buffer, offset, shape, strides }: Arg): Operand {

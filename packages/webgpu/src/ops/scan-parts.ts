@@ -1,10 +1,9 @@
-import type { OpCall } from '@ss/core';
+import type { AllowedDTypes, OpCall } from '@ss/core';
 import { maybe, operand } from '../shader/operand.ts';
 import type { Arg, Operand } from '../shader/operand.ts';
 import type { KernelContext, Spec } from '../shader/kernel.ts';
 import type { Bound } from './kernel-op.ts';
 import { narrowFloats } from './refusal.ts';
-import type { AllowedDTypes } from './refusal.ts';
 import {
   sequenceCode,
   sequenceCount,

@@ -1,7 +1,8 @@
+import { refuse } from '@ss/core';
 import type { OpCall } from '@ss/core';
 import { maybe, operand, scratchOperand } from '../shader/operand.ts';
 import type { KernelOp, Means } from './kernel-op.ts';
-import { refuse, unsupported } from './refusal.ts';
+import { unsupported } from './refusal.ts';
 import { scanCarry, scanPass } from './scan-forward.ts';
 import { divide, mostStates, scanDTypes, scanLanes, wholeSequence } from './scan-parts.ts';
 import type { ScanDivision } from './scan-parts.ts';
