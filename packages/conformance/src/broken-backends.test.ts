@@ -197,6 +197,25 @@ test('a buffer that is not freed is caught', async () => {
   );
 });
 
+test('work that is overtaken by what comes after it is caught', async () => {
+  const backend = backendOf({ assess: honest, run: (call) => scan(call) });
+  const { submit, read, alloc } = backend;
+  let last = Promise.resolve();
+  const freed: Uint8Array[] = [];
+  backend.free = (buffer) => void freed.push(buffer);
+  backend.alloc = (byteLength, options) => {
+    const i = freed.findIndex((buffer) => buffer.byteLength === byteLength);
+    return i < 0 ? alloc(byteLength, options) : freed.splice(i, 1)[0]!.fill(0);
+  };
+  backend.memory = () => ({ liveBytes: 0, liveBuffers: 0, reservedBytes: 0 });
+  backend.submit = (calls) => (last = last.then(() => submit(calls)));
+  backend.read = async (buffer, byteOffset, byteLength) => {
+    await last;
+    return read(buffer, byteOffset, byteLength);
+  };
+  expect((await firstFailure(backend))?.id).toBe('order/selectiveScan/calls that nobody waits for');
+});
+
 test('an assess that promises what the kernel cannot do is caught', async () => {
   const run: HostKernel['run'] = (call) => {
     if (call.options['reverse']) throw new Error('no reverse');

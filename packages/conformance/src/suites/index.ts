@@ -9,6 +9,7 @@ import { golden } from './golden.ts';
 import { large } from './large.ts';
 import { layoutSuite } from './layouts.ts';
 import { officialGrid } from './official-grid.ts';
+import { order } from './order.ts';
 import { packing } from './packing.ts';
 import { programs } from './programs.ts';
 import { repetition } from './repetition.ts';
@@ -30,6 +31,7 @@ export const suites: readonly Suite[] = [
   layoutSuite,
   repetition,
   capabilities,
+  order,
   programs,
   packing,
   failures,
