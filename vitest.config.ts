@@ -7,10 +7,15 @@ const project = (name: string, root: string, more: object = {}): TestProjectInli
   test: { name, root, ...more },
 });
 
+const more: Readonly<Record<string, object>> = {
+  // Most of its time goes to a driver that compiles hundreds of shaders on one core: two files side by side, after the rest.
+  webgpu: { maxWorkers: 2, sequence: { groupOrder: 1 }, testTimeout: 600_000 },
+};
+
 export default defineConfig({
   test: {
     projects: [
-      ...readdirSync('packages').map((name) => project(name, `packages/${name}`)),
+      ...readdirSync('packages').map((name) => project(name, `packages/${name}`, more[name])),
       project('repository', 'test', { exclude: ['packaging/**', '**/node_modules/**'] }),
       project('tools', 'tools'),
       project('packaging', 'test/packaging', { globalSetup: ['./pack.global.ts'] }),
