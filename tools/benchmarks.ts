@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { markdown, short } from './table.ts';
 
 // Measures what docs/benchmarks.md shows and writes it there. Takes minutes; wants a machine that does nothing else.
 //
@@ -99,9 +100,6 @@ function bench(command: string, threads: number): readonly Result[] {
   return (JSON.parse(ran.stdout) as { readonly results: readonly Result[] }).results;
 }
 
-/** Three digits. */
-const short = (value: number): string => String(Number(value.toPrecision(3)));
-
 function cell({ milliseconds: { median, best }, perSecond }: Result): string {
   const rates = Object.entries(perSecond).map(([unit, rate]) => `${short(rate)} ${unit}/s`);
   return [`${short(median)} ms (${short(best)})`, ...rates].join(', ');
@@ -117,7 +115,7 @@ function table(commands: readonly string[], backend: string): string {
       return [`\`${command}\`${part && `, ${part}`}`, ...runs.map((results) => cell(results[i]!))];
     });
   });
-  return markdown([head, head.map(() => '---'), ...rows]);
+  return markdown([head, ...rows]);
 }
 
 function comparison(commands: readonly string[]): string {
@@ -136,7 +134,7 @@ function comparison(commands: readonly string[]): string {
         `${short(theirs.ratio!)} times`,
       ]);
   });
-  return [machine, '', markdown([head, head.map(() => '---'), ...rows])].join('\n');
+  return [machine, '', markdown([head, ...rows])].join('\n');
 }
 
 /** The median, and what it is per second. */
@@ -153,7 +151,7 @@ function formulations(): string {
     `${short(result.milliseconds.median)} ms`,
     result['not finite']!,
   ]);
-  return markdown([head, head.map(() => '---'), ...rows]);
+  return markdown([head, ...rows]);
 }
 
 /** The others on WebGPU; what it says on stderr is progress. */
@@ -164,10 +162,6 @@ function webgpuPeers(): string {
   });
   if (ran.status !== 0) throw new Error(`webgpu/compare.ts ended with ${ran.status}`);
   return ran.stdout.trim();
-}
-
-function markdown(rows: readonly (readonly string[])[]): string {
-  return rows.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 const gib = (totalmem() / 2 ** 30).toFixed(0);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConformanceReport } from '@ss/conformance';
 import { formatReport } from '@ss/conformance';
-import { launchChromium, SOFTWARE_WEBGPU } from '../test/browser/run-page.ts';
+import { launchChromium, QUICK_SOFTWARE_WEBGPU } from '../test/browser/run-page.ts';
 import { serve } from '../test/browser/serve.ts';
 import { buildPage } from '../test/page/build.ts';
 
@@ -16,9 +16,7 @@ const [ops = '', cases = '*'] = process.argv.slice(2);
 await using folder = await mkdtempDisposable(join(tmpdir(), 'ss-page-'));
 await buildPage(folder.path);
 await using served = await serve(folder.path, { isolated: true });
-// SwiftShader compiles the zeroing of workgroup memory, which our kernels do without, for longer than everything else.
-const quick = '--enable-dawn-features=disable_workgroup_init';
-await using browser = await launchChromium([...SOFTWARE_WEBGPU, quick]);
+await using browser = await launchChromium(QUICK_SOFTWARE_WEBGPU);
 const page = await browser.newPage();
 await page.goto(served.url);
 const idle = (): Promise<unknown> =>

@@ -13,6 +13,15 @@ export const SOFTWARE_WEBGPU: readonly string[] = [
   '--enable-features=Vulkan',
 ];
 
+/**
+ * The same without the zeroing of workgroup memory, which our kernels do without, and which SwiftShader compiles for longer
+ * than everything else.
+ */
+export const QUICK_SOFTWARE_WEBGPU: readonly string[] = [
+  ...SOFTWARE_WEBGPU,
+  '--enable-dawn-features=disable_workgroup_init',
+];
+
 /** Starts the headless browser, with more arguments if need be; `await using` closes it. */
 export async function launchChromium(args: readonly string[] = []): Promise<Browser> {
   const executablePath = chromiumPath();

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-// Installs the peers of `ss bench --against` and of `webgpu/compare.ts`: all, or those that are named. What comes from npm goes to tools/peers
-// alone, without running any of its scripts.
+// Installs the peers of `ss bench --against` and of `webgpu/compare.ts`: all, or those that are named. What comes from
+// npm goes to tools/peers alone, without running any of its scripts.
 //
 //     node tools/peers/setup.ts [torch] [llama.cpp] [wllama] [webgpu]
 

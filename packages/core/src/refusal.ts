@@ -7,12 +7,15 @@ export function refuse(blocker: Blocker): Refusal {
 }
 
 /** Dtypes that a kernel takes, by argument; `*` stands for all that are not named. */
-export type AllowedDTypes = Readonly<Record<string, readonly DType[]>>;
+export interface AllowedDTypes {
+  readonly '*': readonly DType[];
+  readonly [argument: string]: readonly DType[];
+}
 
 /** The no of `assess` to a call with a dtype that the kernel does not take; nothing if it takes them all. */
 export function refuseDTypes(backend: string, call: OpCall, allowed: AllowedDTypes): Refusal | undefined {
   for (const [name, { dtype }] of [...Object.entries(call.inputs), ...Object.entries(call.outputs)]) {
-    const dtypes = allowed[name] ?? allowed['*'] ?? [];
+    const dtypes = allowed[name] ?? allowed['*'];
     if (dtypes.includes(dtype)) continue;
     return refuse({
       code: 'dtype-unsupported',

@@ -1,4 +1,4 @@
-import { isContiguous, SsError, throwIfAborted } from '@ss/core';
+import { isContiguous, refuse, SsError, throwIfAborted } from '@ss/core';
 import type {
   Assessment,
   Backend,
@@ -48,7 +48,8 @@ export class CpuBackend implements Backend<number> {
     const writer = this.#writer;
     writer.writeSpecs(call);
     const answer = this.#addon.assess(writer.words, writer.length, this.#threads);
-    if (answer.code !== undefined) return refuse(answer.code, answer.message);
+    if (answer.code !== undefined)
+      return refuse({ code: answer.code, message: answer.message, origin: 'request' });
     const { bitwise, contiguous, scratchBytes, flops, bytes, notes } = answer;
     const { inputs } = this.#addon.ops.find(({ name }) => name === call.op)!;
     return {
@@ -143,19 +144,20 @@ export class CpuBackend implements Backend<number> {
     const { maxAxes } = this.#addon;
     for (const [name, { shape, format }] of [...Object.entries(inputs), ...Object.entries(outputs)]) {
       if (!this.#writer.knowsFormat(format))
-        return refuse('weight-packed', `${name} is packed for another backend (${format})`);
+        return refuse({
+          code: 'weight-packed',
+          message: `${name} is packed for another backend (${format})`,
+          origin: 'request',
+        });
       if (shape.length > maxAxes)
-        return refuse(
-          'rank-unsupported',
-          `cpu takes tensors of up to ${maxAxes} axes; ${name} has ${shape.length}`,
-        );
+        return refuse({
+          code: 'rank-unsupported',
+          message: `cpu takes tensors of up to ${maxAxes} axes; ${name} has ${shape.length}`,
+          origin: 'request',
+        });
     }
     return undefined;
   }
-}
-
-function refuse(code: string, message: string): Refusal {
-  return { ok: false, blockers: [{ code, message, origin: 'request' }] };
 }
 
 function disposed(): SsError {

@@ -14,9 +14,9 @@ import type {
   WeightDType,
 } from '@ss/core';
 import { bufferUsage } from './flags.ts';
-import { gather } from './memory/gather.ts';
 import { Pages } from './memory/pages.ts';
 import type { Allocation, Page } from './memory/pages.ts';
+import { gather } from './ops/gather.ts';
 import { kernelOps } from './ops/index.ts';
 import type { Means } from './ops/kernel-op.ts';
 import { packingOf } from './ops/packing.ts';

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { chromiumPath, NO_CHROMIUM } from '../../../test/browser/chromium.ts';
-import { launchChromium, SOFTWARE_WEBGPU } from '../../../test/browser/run-page.ts';
+import { launchChromium, QUICK_SOFTWARE_WEBGPU } from '../../../test/browser/run-page.ts';
 import { serve } from '../../../test/browser/serve.ts';
+import { markdown, short } from '../../table.ts';
 import { installedVersion, isInstalled } from '../installed.ts';
 import type { Page, Row } from './page.ts';
 import type { Task } from './side.ts';
@@ -54,9 +55,7 @@ export async function openComparison(): Promise<Comparison> {
   }
   writeFileSync(join(folder, 'index.html'), '<!doctype html><script type="module" src="page.js"></script>');
   const served = open.use(await serve(folder));
-  // SwiftShader compiles the zeroing of workgroup memory for longer than everything else.
-  const quick = '--enable-dawn-features=disable_workgroup_init';
-  const browser = open.use(await launchChromium([...SOFTWARE_WEBGPU, quick]));
+  const browser = open.use(await launchChromium(QUICK_SOFTWARE_WEBGPU));
   const page = await browser.newPage();
   const broken = new Promise<never>((_, reject) => page.on('pageerror', reject));
   broken.catch(() => {});
@@ -121,13 +120,16 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return console.log(help);
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds takes a whole number from 1 on, not ${JSON.stringify(values.rounds)}.`);
   const why = missing();
   if (why) throw new Error(why);
   await using comparison = await openComparison();
   const results: { task: string; least: number; rows: readonly Row[] }[] = [];
   for (const task of tasks) {
     console.error(title(task));
-    const rows = await comparison.run(task, Math.max(1, Number(values.rounds)));
+    const rows = await comparison.run(task, rounds);
     const off = rows.find(({ difference }) => !(difference <= tolerance));
     if (off) throw new Error(`${title(task)}: ${off.name} differs by ${off.difference}.`);
     results.push({ task: title(task), least: leastBytes(task), rows });
@@ -162,12 +164,7 @@ async function main(): Promise<void> {
       ];
     }),
   );
-  for (const cells of [head, head.map(() => '---'), ...lines]) console.log(`| ${cells.join(' | ')} |`);
-}
-
-/** Three digits. */
-function short(value: number): string {
-  return String(Number(value.toPrecision(3)));
+  console.log(markdown([head, ...lines]));
 }
 
 if (import.meta.main) await main();

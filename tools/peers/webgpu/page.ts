@@ -25,7 +25,7 @@ const { vendor, architecture, description } = (await navigator.gpu.requestAdapte
 const page = {
   adapter: [vendor, architecture, description].filter(Boolean).join(' '),
 
-  /** Every library computes the task once, is compared, and then all `rounds` times in turn. */
+  /** Every library computes the task, is compared, and then all of them `rounds` times in turn. */
   async run(task: Task, rounds: number): Promise<Row[]> {
     const inputs = inputsOf(task);
     const all = sides.map((side) => ({ name: side.name, prepared: side.prepare(task, inputs) }));
@@ -37,7 +37,7 @@ const page = {
     for (let round = 0; round < rounds; round++) {
       for (const [i, { prepared }] of all.entries()) {
         take();
-        times[i]!.push(await seconds(prepared));
+        times[i]!.push(await timed(prepared));
         counts[i] = take();
       }
     }
@@ -51,7 +51,8 @@ const page = {
   },
 };
 
-async function seconds(prepared: Prepared): Promise<number> {
+/** Milliseconds of one run. */
+async function timed(prepared: Prepared): Promise<number> {
   const start = performance.now();
   await prepared.run();
   return performance.now() - start;

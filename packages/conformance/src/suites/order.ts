@@ -1,12 +1,12 @@
 import type { OpName, Tensor } from '@ss/core';
 import { opNames } from '@ss/core/engine';
 import { readAll } from '../bench.ts';
-import type { Outputs } from '../bench.ts';
+import type { Result } from '../bench.ts';
 import { inferred } from '../calls/call.ts';
 import { examples } from '../calls/examples.ts';
 import type { Case, Suite } from '../case.ts';
-import { assertSame } from '../compare.ts';
 import { Random } from '../random.ts';
+import { assertSameBits } from './agreement.ts';
 
 const count = 12;
 
@@ -26,9 +26,9 @@ function unawaited(op: OpName): Case {
     async run(bench) {
       const random = new Random(op);
       const calls = Array.from({ length: count }, () => examples[op]!('f32', 'divided', random));
-      const expected: Outputs[] = [];
+      const expected: Result[] = [];
       for (const call of calls) {
-        expected.push((await bench.run(call)).outputs);
+        expected.push(await bench.run(call));
         bench.release();
       }
       const reads = calls.map((call) => {
@@ -40,11 +40,8 @@ function unawaited(op: OpName): Case {
         bench.release();
         return read;
       });
-      for (const [i, outputs] of (await Promise.all(reads)).entries()) {
-        for (const [name, { data }] of Object.entries(expected[i]!)) {
-          assertSame(`${name} of call ${i}`, outputs[name]!, data);
-        }
-      }
+      for (const [i, outputs] of (await Promise.all(reads)).entries())
+        assertSameBits(expected[i]!, { outputs });
     },
   };
 }

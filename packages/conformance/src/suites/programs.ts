@@ -2,7 +2,7 @@ import { encode, fromBytes } from '@ss/core';
 import type { OpName, Tensor } from '@ss/core';
 import { opNames } from '@ss/core/engine';
 import { readAll } from '../bench.ts';
-import type { Bench, Outputs } from '../bench.ts';
+import type { Bench } from '../bench.ts';
 import { inferred } from '../calls/call.ts';
 import type { Call } from '../calls/call.ts';
 import { convUpdateCall } from '../calls/causal-conv1d.ts';
@@ -14,6 +14,7 @@ import type { Case, Suite } from '../case.ts';
 import { assertSame } from '../compare.ts';
 import { Random } from '../random.ts';
 import type { Values } from '../values.ts';
+import { assertSameBits } from './agreement.ts';
 
 /** A recorded program gives the bits of the same ops called one by one. */
 export const programs: Suite = {
@@ -59,7 +60,7 @@ function recorded(name: string, calls: readonly Call[]): Case {
         const outputs = program.run(
           Object.fromEntries(names.map((input) => [input, hostTensor(bench, call.inputs[input]!)])),
         );
-        expectBits(await readAll({ ...outputs, ...states }), eager[run]!.outputs);
+        assertSameBits(eager[run]!, { outputs: await readAll({ ...outputs, ...states }) });
       }
     },
   };
@@ -124,14 +125,10 @@ function chain(): Case {
       for (const { input, program } of [...all, ...all.toReversed()]) {
         const y = program.run({ x: hostTensor(bench, input) });
         const eager = bench.own(engine.scope(() => body(bench.place(input))));
-        expectBits(await readAll({ y }), await readAll({ y: eager }));
+        assertSameBits({ outputs: await readAll({ y: eager }) }, { outputs: await readAll({ y }) });
       }
     },
   };
-}
-
-function expectBits(actual: Outputs, expected: Outputs): void {
-  for (const [name, { data }] of Object.entries(expected)) assertSame(name, actual[name]!, data);
 }
 
 function specOf({ dtype, shape }: Values): { dtype: Values['dtype']; shape: Values['shape'] } {

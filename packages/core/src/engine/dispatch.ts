@@ -1,5 +1,6 @@
 import type { Assessment, Backend, Blocker, OpCall, Plan } from '../backend.ts';
 import { SsError } from '../errors.ts';
+import { refuse } from '../refusal.ts';
 import type { Decision } from '../registry/decision.ts';
 import { assess } from './assess.ts';
 import { describeCall } from './bind.ts';
@@ -47,5 +48,5 @@ function assessAway(backend: Backend, call: OpCall): Assessment {
   const packed = Object.entries(call.inputs).find(([, spec]) => spec.format !== undefined);
   if (packed === undefined) return assess(backend, call);
   const message = `${packed[0]} is packed for another backend (${packed[1].format})`;
-  return { ok: false, blockers: [{ code: 'weight-packed', message, origin: 'request' }] };
+  return refuse({ code: 'weight-packed', message, origin: 'request' });
 }

@@ -3,16 +3,13 @@ import { addressOf, code, fields, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
 import { refuseFormat, storedAs } from './linear.ts';
-import { unsupported } from './refusal.ts';
+import { floats, narrowFloats, unsupported } from './refusal.ts';
 import { rowFields } from './rows.ts';
-
-const real = ['f32', 'f16', 'bf16'] as const;
 
 export const embedding: KernelOp = {
   assess(call, { threads }) {
     const refused =
-      unsupported(call, { ids: ['i32'], weight: ['f32', 'f16', 'bf16', 'f64'], y: real }) ??
-      refuseFormat(call);
+      unsupported(call, { ids: ['i32'], weight: floats, '*': narrowFloats }) ?? refuseFormat(call);
     if (refused) return refused;
     return {
       ok: true,

@@ -127,9 +127,14 @@ export const copy: KernelOp = {
     const kind = x.dtype === to.dtype ? 'move' : 'cast';
     if (!inputs['to'] || !overlap(x, to)) return [map(kind, x, to)];
     const staged: Arg = { ...x, strides: denseStrides(x.shape), offset: 0, buffer: scratch! };
-    return [map('move', x, staged), map(kind, staged, to)];
+    return [move(x, staged), map(kind, staged, to)];
   },
 };
+
+/** Copies between views of the same shape and dtype that do not overlap. */
+export function move(x: Arg, y: Arg): Dispatch {
+  return map('move', x, y);
+}
 
 /** One run over views of the same shape. */
 function map(kind: MapSpec['kind'], x: Arg, y: Arg, b?: Arg): Dispatch {

@@ -3,6 +3,7 @@ import { dispatch } from '../shader/kernel.ts';
 import type { Dispatch, Kernel, Spec } from '../shader/kernel.ts';
 import { scratchOperand } from '../shader/operand.ts';
 import type { Operand } from '../shader/operand.ts';
+import { writtenOut } from '../shader/written-out.ts';
 import type { Bound, Means } from './kernel-op.ts';
 
 /** Extents of y = a b^T. */
@@ -94,8 +95,6 @@ const narrowKernel: Kernel<NarrowSpec> = {
   stores: { y: 'elements' },
   quads: ({ words, aByQuads }) => [...(words === 4 ? ['b'] : []), ...(aByQuads ? ['a'] : [])],
   code: ({ spec: { rows, split, words, perWord, ahead, aByQuads }, has, dtype }) => {
-    const list = (count: number, make: (i: number) => string): string =>
-      Array.from({ length: count }, (_, i) => make(i)).join(' ');
     const together = narrowLanes / split;
     const values = words * perWord;
     const step = split * values;
@@ -108,12 +107,12 @@ const narrowKernel: Kernel<NarrowSpec> = {
       return perWord > 1 || words === 4 ? unpacked(dtype('b'), word, v % perWord) : `bitcast<f32>(${word})`;
     };
     const four = (n: number, q: number): string => `{
-      ${list(rows, (i) => `let a${i} = bitcast<vec4<f32>>(q_a(a_at(${i}u, k + ${n * step + 4 * q}u)));`)}
+      ${writtenOut(rows, (i) => `let a${i} = bitcast<vec4<f32>>(q_a(a_at(${i}u, k + ${n * step + 4 * q}u)));`)}
       let b4 = vec4<f32>(${Array.from({ length: 4 }, (_, c) => value(n, 4 * q + c)).join(', ')});
-      ${list(rows, (i) => `s${i} += dot(a${i}, b4);`)}
+      ${writtenOut(rows, (i) => `s${i} += dot(a${i}, b4);`)}
     }`;
     const one = (n: number, v: number): string =>
-      `{ let b1 = ${value(n, v)}; ${list(rows, (i) => `s${i} += a(${i}u, k + ${n * step + v}u) * b1;`)} }`;
+      `{ let b1 = ${value(n, v)}; ${writtenOut(rows, (i) => `s${i} += a(${i}u, k + ${n * step + v}u) * b1;`)} }`;
     return `
 var<workgroup> sums: array<f32, ${narrowLanes * rows}>;
 ${epilogue(has)}
@@ -121,19 +120,19 @@ fn run(group: u32, lane: u32) {
   let part = lane % ${split}u;
   let j = min(group * ${together}u + lane / ${split}u, P.columns - 1u);
   let row = b_at(j, 0u);
-  ${list(rows, (i) => `var s${i} = 0.0;`)}
+  ${writtenOut(rows, (i) => `var s${i} = 0.0;`)}
   var k = part * ${values}u;
   for (; k + ${(ahead - 1) * step + values - 1}u < P.inner; k += ${ahead * step}u) {
-    ${list(ahead, (n) => `let w${n} = ${read(`k + ${n * step}u`)};`)}
-    ${list(ahead, (n) => (aByQuads ? list(values / 4, (q) => four(n, q)) : list(values, (v) => one(n, v))))}
+    ${writtenOut(ahead, (n) => `let w${n} = ${read(`k + ${n * step}u`)};`)}
+    ${writtenOut(ahead, (n) => (aByQuads ? writtenOut(values / 4, (q) => four(n, q)) : writtenOut(values, (v) => one(n, v))))}
   }
   for (; k < P.inner; k += ${step}u) {
     for (var v = k; v < min(k + ${values}u, P.inner); v++) {
       let b1 = f32(b(j, v));
-      ${list(rows, (i) => `s${i} += a(${i}u, v) * b1;`)}
+      ${writtenOut(rows, (i) => `s${i} += a(${i}u, v) * b1;`)}
     }
   }
-  ${list(rows, (i) => `sums[${i * narrowLanes}u + lane] = s${i};`)}
+  ${writtenOut(rows, (i) => `sums[${i * narrowLanes}u + lane] = s${i};`)}
   workgroupBarrier();
   let column = group * ${together}u + lane % ${together}u;
   let i = lane / ${together}u;

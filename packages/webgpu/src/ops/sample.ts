@@ -1,7 +1,8 @@
 import { dispatch } from '../shader/kernel.ts';
 import type { Kernel } from '../shader/kernel.ts';
 import { maybe, operand, scratchOperand } from '../shader/operand.ts';
-import { largest, negativeInfinity, total } from '../shader/reduce.ts';
+import { largest, negativeInfinity, parts, total } from '../shader/reduce.ts';
+import { writtenOut } from '../shader/written-out.ts';
 import type { KernelOp } from './kernel-op.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
 
@@ -18,17 +19,13 @@ const together = 8;
 
 /** Statements for each id `v` of the vocabulary, in every invocation's rising order, and `x`, which `of` makes of it. */
 function walk(text: string, of = 'of_id'): string {
-  const each = (make: (j: number) => string): string =>
-    Array.from({ length: together }, (_, j) => make(j)).join(' ');
   return `
   for (var first = lane; first < P.vocabulary; first += ${together}u * LANES) {
-    ${each((j) => `let x${j} = ${of}(min(first + ${j}u * LANES, P.vocabulary - 1u));`)}
-    ${each((j) => `{ let v = first + ${j}u * LANES; let x = x${j}; if (v < P.vocabulary) { ${text} } }`)}
+    ${writtenOut(together, (j) => `let x${j} = ${of}(min(first + ${j}u * LANES, P.vocabulary - 1u));`)}
+    ${writtenOut(together, (j) => `{ let v = first + ${j}u * LANES; let x = x${j}; if (v < P.vocabulary) { ${text} } }`)}
   }`;
 }
 
-/** What of all invocations comes together in so many first. */
-const parts = 16;
 const perPart = lanes / parts;
 
 /** `first_largest(lane)`: the lowest id among the largest `of_id(id)` of the vocabulary; 0 when nothing is above -Infinity. */
@@ -130,8 +127,8 @@ const sampleKernel: Kernel = {
   floats: ['temperature', 'topP', 'minP'],
   stores: { ids: 'words', logProbs: 'words' },
   code: ({ has }) => {
-    const others = Array.from({ length: 2 ** digit - 1 }, (_, i) => i + 1);
-    const each = (make: (j: number) => string): string => others.map(make).join(' ');
+    /** For every digit but 0. */
+    const each = (make: (j: number) => string): string => writtenOut(2 ** digit - 1, (i) => make(i + 1));
     /** Statements for each id `v` with its key `k` and its weight `w`. */
     const walkEntries = (text: string): string => `
   if (listed) {

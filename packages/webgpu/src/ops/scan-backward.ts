@@ -2,8 +2,10 @@ import { dispatch } from '../shader/kernel.ts';
 import type { Dispatch, Kernel, KernelContext } from '../shader/kernel.ts';
 import { operand } from '../shader/operand.ts';
 import type { Operand } from '../shader/operand.ts';
+import { writtenOut } from '../shader/written-out.ts';
 import type { Bound } from './kernel-op.ts';
 import {
+  eachOfQuad,
   eachQuad,
   eachState,
   four,
@@ -16,6 +18,7 @@ import {
   scanSpec,
   scanValues,
   sharedChunk,
+  varying,
 } from './scan-parts.ts';
 import type { ScanDivision, ScanSpec } from './scan-parts.ts';
 import { walk } from './scan-walk.ts';
@@ -27,8 +30,7 @@ const T = backwardSteps;
 /** Whether B and C of a chunk go through workgroup memory, where they may take a quarter of what every device has. */
 const fitsTile = (N: number): boolean => 2 * T * quads(N) <= 256;
 
-const eachStep = (text: (k: number) => string): string =>
-  Array.from({ length: T }, (_, k) => text(k)).join('\n');
+const eachStep = (text: (k: number) => string): string => writtenOut(T, text);
 
 /** g = a (g + ds C) from the last step of a chunk to its first, from nothing: what it leaves for the chunk before. */
 const localKernel: Kernel<ScanSpec> = {
@@ -67,7 +69,7 @@ ${scanPlace}
   ${eachQuad(N, (v) => `rate[${v}] = rate4(d, ${v});`)}
   ${statements}
   if (!valid) { return; }
-  ${eachState(N, (n, place) => `into_put((ci * ${N}u + ${n}) * P.D + d, bitcast<u32>(g_${place}));`)}
+  ${eachState(N, (n, place) => `into_put(kept_at(ci, ${n}, d), bitcast<u32>(g_${place}));`)}
 }`;
   },
 };
@@ -100,9 +102,8 @@ const gradientKernel: Kernel<ScanSpec> = {
   code: (context) => {
     const { has, spec } = context;
     const { N, BVaries, CVaries, softplus } = spec;
-    const varying = (['B', 'C'] as const).filter((name) => (name === 'B' ? BVaries : CVaries));
-    const constant = (['B', 'C'] as const).filter((name) => !varying.includes(name));
-    const tiled = fitsTile(N) ? varying : [];
+    const constant = (['B', 'C'] as const).filter((name) => !varying(spec).includes(name));
+    const tiled = fitsTile(N) ? varying(spec) : [];
     const at = (name: 'B' | 'C', k: number): string => {
       if (constant.includes(name)) return `${name}_own`;
       if (tiled.includes(name)) return `${name}_tile[${k}u * NV + v]`;
@@ -114,7 +115,7 @@ const gradientKernel: Kernel<ScanSpec> = {
     {
       let first = lane / ${sharers}u * LANES + lane % ${sharers}u * ${T}u;
       var sum = shares[first];
-      ${Array.from({ length: T - 1 }, (_, i) => `sum += shares[first + ${i + 1}u];`).join(' ')}
+      ${writtenOut(T - 1, (i) => `sum += shares[first + ${i + 1}u];`)}
       sums[lane] = sum;
     }
     workgroupBarrier();
@@ -131,15 +132,14 @@ const gradientKernel: Kernel<ScanSpec> = {
       }
     }`;
     const partOf = (value: string, operandName: string): string =>
-      [0, 1, 2, 3]
-        .map(
-          (i) =>
-            `if (4u * v + ${i}u < ${N}u) { ${operandName}_put((ci * ${N}u + 4u * v + ${i}u) * P.D + d, bitcast<u32>(${value}[${i}])); }`,
-        )
-        .join(' ');
+      eachOfQuad(
+        N,
+        'v',
+        (n, place) => `${operandName}_put(kept_at(ci, ${n}, d), bitcast<u32>(${value}${place}));`,
+      );
     const boundary = (name: string): string =>
       `fn ${name}4(ci: u32, v: u32, d: u32) -> vec4<f32> {
-  return ${four(N, (n) => `bitcast<f32>(${name}_word((ci * ${N}u + ${n}) * P.D + d))`)};
+  return ${four(N, (n) => `bitcast<f32>(${name}_word(kept_at(ci, ${n}, d)))`)};
 }`;
     return `${scanCode(context)}
 ${sharedChunk}
@@ -272,7 +272,7 @@ fn run(group: u32, lane: u32) {
   let slot = e / P.D / ${context.spec.N}u;
   var sum = 0.0;
   for (var s = 0u; s < P.S; s++) {
-    if (sequence(s).slot == i32(slot)) { sum += bitcast<f32>(first_word((s * ${context.spec.N}u + n) * P.D + d)); }
+    if (sequence(s).slot == i32(slot)) { sum += bitcast<f32>(first_word(kept_at(s, n, d))); }
   }
   dinitial_store(dinitial_at(slot, d, n), sum);
 }`,

@@ -1,6 +1,7 @@
 import { dispatch } from '../shader/kernel.ts';
 import type { Dispatch, Kernel } from '../shader/kernel.ts';
 import type { Operand } from '../shader/operand.ts';
+import { writtenOut } from '../shader/written-out.ts';
 import type { Bound } from './kernel-op.ts';
 import {
   eachQuad,
@@ -78,7 +79,7 @@ ${scanPlace}
   ${eachQuad(N, (v) => `rate[${v}] = rate4(d, ${v});`)}
   ${
     from === 'carry'
-      ? eachState(N, (n, place) => `h${place} = bitcast<f32>(ends_word((ci * ${N}u + ${n}) * P.D + d));`)
+      ? eachState(N, (n, place) => `h${place} = bitcast<f32>(ends_word(kept_at(ci, ${n}, d)));`)
       : ''
   }
   ${from === 'given' ? `if (q.slot >= 0) { ${eachState(N, (n, place) => `h${place} = start(u32(q.slot), d, ${n});`)} }` : ''}
@@ -97,7 +98,7 @@ ${scanPlace}
   ${
     has('spans')
       ? `
-  ${eachState(N, (n, place) => `ends_put((ci * ${N}u + ${n}) * P.D + d, bitcast<u32>(h${place}));`)}
+  ${eachState(N, (n, place) => `ends_put(kept_at(ci, ${n}, d), bitcast<u32>(h${place}));`)}
   spans_put(ci * P.D + d, bitcast<u32>(span));`
       : ''
   }
@@ -166,7 +167,7 @@ const carryKernel: Kernel<CarrySpec> = {
     const { has, spec } = context;
     const { N, backward, bySlot } = spec;
     const ahead = (text: (i: number, place: string) => string): string =>
-      Array.from({ length: chunksAhead }, (_, i) => text(i, `[${i >> 2}][${i & 3}]`)).join('\n');
+      writtenOut(chunksAhead, (i) => text(i, `[${i >> 2}][${i & 3}]`));
     return `${scanCode(context)}
 fn chunk_at(s: u32, count: u32, i: u32) -> u32 { return first_chunk(s) + ${backward ? '(count - 1u - i)' : 'i'}; }
 fn run(group: u32, lane: u32) {
@@ -176,7 +177,7 @@ fn run(group: u32, lane: u32) {
   let n = (e / P.D) % ${N}u;
   let s = e / P.D / ${N}u;
   let q = sequence(s);
-  let rate = A(d, n) * 1.44269504;
+  let rate = A(d, n) * LOG2E;
   var h = 0.0;
   ${has('start') ? (backward ? 'if (q.slot >= 0) { h = start(s, d, n); }' : 'if (q.slot >= 0) { h = start(u32(q.slot), d, n); }') : ''}
   let count = chunks_of(q);
@@ -187,13 +188,13 @@ fn run(group: u32, lane: u32) {
       (i, place) => `{
       let ci = chunk_at(s, count, min(i0 + ${i}u, count - 1u));
       spans${place} = bitcast<f32>(spans_word(ci * P.D + d));
-      local${place} = bitcast<f32>(ends_word((ci * ${N}u + n) * P.D + d));
+      local${place} = bitcast<f32>(ends_word(kept_at(ci, n, d)));
     }`,
     )}
-    ${Array.from({ length: chunksAhead / 4 }, (_, i) => `spans[${i}] = decay4(spans[${i}] * rate);`).join(' ')}
+    ${writtenOut(chunksAhead / 4, (i) => `spans[${i}] = decay4(spans[${i}] * rate);`)}
     ${ahead(
       (i, place) => `if (i0 + ${i}u < count) {
-      ends_put((chunk_at(s, count, i0 + ${i}u) * ${N}u + n) * P.D + d, bitcast<u32>(h));
+      ends_put(kept_at(chunk_at(s, count, i0 + ${i}u), n, d), bitcast<u32>(h));
       h = spans${place} * h + local${place};
     }`,
     )}

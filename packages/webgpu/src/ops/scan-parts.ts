@@ -2,6 +2,7 @@ import type { AllowedDTypes, OpCall } from '@ss/core';
 import { maybe, operand } from '../shader/operand.ts';
 import type { Arg, Operand } from '../shader/operand.ts';
 import type { KernelContext, Spec } from '../shader/kernel.ts';
+import { writtenOut } from '../shader/written-out.ts';
 import type { Bound } from './kernel-op.ts';
 import { narrowFloats } from './refusal.ts';
 import {
@@ -123,19 +124,28 @@ const mostWritten = 8;
 /** Statements for each four states of a channel, by their number. */
 export function eachQuad(N: number, text: (v: string) => string): string {
   if (quads(N) > mostWritten) return `for (var v = 0u; v < NV; v++) { ${text('v')} }`;
-  return Array.from({ length: quads(N) }, (_, v) => `{ ${text(`${v}u`)} }`).join('\n');
+  return writtenOut(quads(N), (v) => `{ ${text(`${v}u`)} }`);
+}
+
+/** Statements for each state of the quad `v`, by its number and its place in the vector; none for padding. */
+export function eachOfQuad(N: number, v: string, text: (n: string, place: string) => string): string {
+  return writtenOut(4, (i) => {
+    const n = `(4u * ${v} + ${i}u)`;
+    return N % 4 === 0 ? text(n, `[${i}]`) : `if (${n} < ${N}u) { ${text(n, `[${i}]`)} }`;
+  });
 }
 
 /** Statements for each state, by its number and its place in an array of quads. */
 export function eachState(N: number, text: (n: string, place: string) => string): string {
-  return eachQuad(N, (v) =>
-    [0, 1, 2, 3]
-      .map((i) => {
-        const [n, body] = [`(4u * ${v} + ${i}u)`, text(`(4u * ${v} + ${i}u)`, `[${v}][${i}]`)];
-        return N % 4 === 0 ? body : `if (${n} < ${N}u) { ${body} }`;
-      })
-      .join(' '),
-  );
+  return eachQuad(N, (v) => eachOfQuad(N, v, (n, place) => text(n, `[${v}]${place}`)));
+}
+
+/** Which of B and C change from step to step. */
+export function varying(
+  { BVaries, CVaries }: ScanSpec,
+  names: readonly ('B' | 'C')[] = ['B', 'C'],
+): readonly ('B' | 'C')[] {
+  return names.filter((name) => (name === 'B' ? BVaries : CVaries));
 }
 
 /** Four states `v` as a vector, given the text of one by its number; padding is 0. */
@@ -149,7 +159,8 @@ export function four(N: number, value: (n: string) => string): string {
 
 /**
  * Where a workgroup works (`chunk_of`), and its numbers four states at a time: `A4`, `B4`, `C4`; `decay4` of a time step
- * times `rate4` is exp(dt A). `step_size` is the time step, `time_within` the time of a step, or some other if there is no such step.
+ * times `rate4` is exp(dt A). `step_size` is the time step, `time_within` the time of a step, or some other if there is no
+ * such step; `kept_at` finds what is kept of a chunk.
  */
 export function scanCode({ has, spec }: KernelContext<ScanSpec>): string {
   const { N, BVaries, CVaries, softplus, reverse } = spec;
@@ -178,6 +189,8 @@ fn chunk_of(i: u32) -> Chunk {
   let start = (i - first_chunk(s)) * P.chunk;
   return Chunk(s, start, min(P.chunk, q.size - min(start, q.size)), q);
 }
+// Where a state of a chunk or a sequence lies among what is kept of all of them: (chunks or sequences, N, D).
+fn kept_at(i: u32, n: u32, d: u32) -> u32 { return (i * ${N}u + n) * P.D + d; }
 fn chunks_of(q: Sequence) -> u32 { return (q.size + P.chunk - 1u) / P.chunk; }
 
 // Of padded states nothing may come, not even NaN from infinite inputs.
@@ -187,7 +200,7 @@ fn real_states(v: u32, h: vec4<f32>) -> vec4<f32> {
 fn A4(d: u32, v: u32) -> vec4<f32> { return ${four(N, (n) => `A(d, ${n})`)}; }
 ${has('B') ? matrix('B', BVaries) : ''}
 ${has('C') ? matrix('C', CVaries) : ''}
-fn rate4(d: u32, v: u32) -> vec4<f32> { return A4(d, v) * 1.44269504; }
+fn rate4(d: u32, v: u32) -> vec4<f32> { return A4(d, v) * LOG2E; }
 fn decay4(x: vec4<f32>) -> vec4<f32> { return select(x, exp2_4(x), numbers(x)); }
 fn time_within(q: Sequence, step: u32) -> u32 { return min(time_of(q, step), P.L - 1u); }
 fn raw_step(q: Sequence, t: u32, d: u32) -> f32 { return delta(q.row, t, d)${has('bias') ? ' + bias(d)' : ''}; }

@@ -1,4 +1,5 @@
-import { eachQuad, quads, scanLanes } from './scan-parts.ts';
+import { writtenOut } from '../shader/written-out.ts';
+import { eachQuad, quads, scanLanes, varying } from './scan-parts.ts';
 import type { ScanSpec } from './scan-parts.ts';
 
 /** Steps of B and C in workgroup memory, at most, and the quads that they may take each. */
@@ -26,38 +27,35 @@ export function walk({ spec, matrices, own, backwards, step }: Walk): {
   readonly declarations: string;
   readonly statements: string;
 } {
-  const { N, BVaries, CVaries } = spec;
-  const tiled = matrices.filter((name) => (name === 'B' ? BVaries : CVaries));
+  const { N } = spec;
+  const tiled = varying(spec, matrices);
   const constant = matrices.filter((name) => !tiled.includes(name));
   const steps = Math.min(mostSteps, Math.max(1, Math.floor(tileQuads / quads(N))));
   const tile = steps * quads(N);
-  const loads = Array.from({ length: Math.ceil(tile / scanLanes) }, (_, j) => j);
+  const loads = Math.ceil(tile / scanLanes);
   const names = Object.keys(own);
   const next = (i: string): string =>
     `{ let t = time_within(q, step_at(chunk, ${i})); ${names.map((name) => `${name}_next = ${own[name]};`).join(' ')} }`;
   const nextTile = (first: string): string =>
-    tiled.length === 0
-      ? ''
-      : loads
-          .map(
-            (j) => `{
+    writtenOut(
+      loads,
+      (j) => `{
       let i = ${j * scanLanes}u + lane;
       let t = time_within(q, step_at(chunk, ${first} + i / NV));
       ${tiled.map((name) => `${name}_next[${j}] = ${name}4(q, t, g, d, i % NV);`).join(' ')}
     }`,
-          )
-          .join('\n');
+    );
   const putTile = `
     workgroupBarrier();
-    ${loads
-      .map(
-        (j) => `{
+    ${writtenOut(
+      loads,
+      (j) => `{
       let i = ${j * scanLanes}u + lane;
       if (i < ${tile}u) { ${tiled.map((name) => `${name}_tile[i] = ${name}_next[${j}];`).join(' ')} }
     }`,
-      )
-      .join('\n')}
+    )}
     workgroupBarrier();`;
+  const ofTile = (text: string): string => (tiled.length === 0 ? '' : text);
   return {
     declarations: `
 fn step_at(chunk: Chunk, i: u32) -> u32 { return chunk.start + ${backwards ? '(chunk.count - 1u - i)' : 'i'}; }
@@ -66,12 +64,12 @@ ${tiled.map((name) => `var<workgroup> ${name}_tile: array<vec4<f32>, ${tile}>;`)
   ${constant.map((name) => `var ${name}_own: array<vec4<f32>, NV>;`).join(' ')}
   ${eachQuad(N, (v) => constant.map((name) => `${name}_own[${v}] = ${name}4(q, 0u, g, d, ${v});`).join(' '))}
   ${names.map((name) => `var ${name}_next = 0.0;`).join(' ')}
-  ${tiled.map((name) => `var ${name}_next: array<vec4<f32>, ${loads.length}>;`).join(' ')}
+  ${tiled.map((name) => `var ${name}_next: array<vec4<f32>, ${loads}>;`).join(' ')}
   ${next('0u')}
-  ${nextTile('0u')}
+  ${ofTile(nextTile('0u'))}
   for (var k0 = 0u; k0 < chunk.count; k0 += ${steps}u) {
-    ${tiled.length === 0 ? '' : putTile}
-    ${nextTile(`k0 + ${steps}u`)}
+    ${ofTile(putTile)}
+    ${ofTile(nextTile(`k0 + ${steps}u`))}
     // Not a way out of the loop, as everybody comes to the barrier again.
     let own_steps = select(0u, min(${steps}u, chunk.count - k0), valid);
     for (var k = 0u; k < own_steps; k++) {

@@ -3,12 +3,11 @@ import { dispatch } from '../shader/kernel.ts';
 import type { Dispatch, Kernel, Spec } from '../shader/kernel.ts';
 import { operand } from '../shader/operand.ts';
 import type { Arg, Operand } from '../shader/operand.ts';
+import { writtenOut } from '../shader/written-out.ts';
 
 const lanes = 64;
 /** Parts that are asked for together. */
 const together = 8;
-const list = (text: (j: number) => string): string =>
-  Array.from({ length: together }, (_, j) => text(j)).join(' ');
 
 interface SumSpec extends Spec {
   /** Whether the inner axis of the output is the outer one of a part. */
@@ -29,8 +28,8 @@ fn value(e: u32) -> f32 {
   var sum = 0.0;
   var p = 0u;
   for (; p + ${together}u <= P.count; p += ${together}u) {
-    ${list((j) => `let part${j} = bitcast<f32>(parts_word((p + ${j}u) * P.size + at));`)}
-    ${list((j) => `sum += part${j};`)}
+    ${writtenOut(together, (j) => `let part${j} = bitcast<f32>(parts_word((p + ${j}u) * P.size + at));`)}
+    ${writtenOut(together, (j) => `sum += part${j};`)}
   }
   for (; p < P.count; p++) { sum += bitcast<f32>(parts_word(p * P.size + at)); }
   return sum;

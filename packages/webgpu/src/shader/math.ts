@@ -4,6 +4,7 @@
  * that there is none.
  */
 export const math = `
+const LOG2E = 1.44269504;
 fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 
 // 2^k for whole k from -126 to 127.
@@ -12,7 +13,7 @@ fn power_of_two(k: f32) -> f32 { return bitcast<f32>(u32(i32(k) + 127) << 23u); 
 // Cephes' expf: x = k ln 2 + r with |r| <= ln 2 / 2, and a polynomial in r. About one unit in the last place.
 fn exp_(x: f32) -> f32 {
   let c = clamp(x, -104.0, 89.0);
-  let k = floor(c * 1.44269504 + 0.5);
+  let k = floor(c * LOG2E + 0.5);
   var r = c - k * 0.693359375;
   r = r + k * 2.12194440e-4;
   var p = 1.9875691500e-4;

@@ -1,5 +1,5 @@
 /** Invocations that each bring together a part of what all have left. */
-const parts = 16;
+export const parts = 16;
 
 function reduction(name: string, array: string, combine: (a: string, b: string) => string): string {
   return `

@@ -1,23 +1,9 @@
-import { dispatch } from '../shader/kernel.ts';
-import type { Dispatch, Kernel } from '../shader/kernel.ts';
+import { roundUp } from '../memory/pages.ts';
+import type { Allocation, Page } from '../memory/pages.ts';
+import type { Dispatch } from '../shader/kernel.ts';
 import type { Lowered } from '../shader/lower.ts';
-import type { Operand } from '../shader/operand.ts';
-import { roundUp } from './pages.ts';
-import type { Allocation, Page } from './pages.ts';
-
-const lanes = 64;
-
-const copyKernel: Kernel = {
-  name: 'gather',
-  lanes,
-  params: ['E'],
-  stores: { y: 'words' },
-  code: () => `
-fn run(group: u32, lane: u32) {
-  let e = group * LANES + lane;
-  if (e < P.E) { y_put(e, x_word(e)); }
-}`,
-};
+import type { Arg } from '../shader/operand.ts';
+import { move } from './elementwise.ts';
 
 /** A dispatch in place of another, after copies. */
 export interface Gathered {
@@ -50,13 +36,15 @@ export function gather(
     copied.set(from, { page, address: at, byteLength: from.byteLength });
     at += roundUp(from.byteLength);
   }
-  const words = (memory: Allocation): Operand => ({ dtype: 'u32', memory, offset: 0, strides: [] });
+  const words = (buffer: Allocation): Arg => ({
+    dtype: 'u32',
+    buffer,
+    shape: [Math.ceil(buffer.byteLength / 4)],
+    strides: [1],
+    offset: 0,
+  });
   return {
-    copies: [...copied].map(([from, to]) => {
-      const E = Math.ceil(from.byteLength / 4);
-      const operands = { x: words(from), y: words(to) };
-      return dispatch(copyKernel, { spec: {}, operands, params: { E }, groups: Math.ceil(E / lanes) });
-    }),
+    copies: [...copied].map(([from, to]) => move(words(from), words(to))),
     dispatch: {
       ...given,
       operands: Object.fromEntries(
