@@ -8,7 +8,7 @@ import { markdown, short } from './table.ts';
 //
 //     node tools/benchmarks.ts [section ...]
 //
-// The sections of peers need what `node tools/peers/setup.ts` installs.
+// The sections of peers need what `npx --yes pnpm@12 run setup:peers` installs.
 
 interface Result {
   readonly what: string;
@@ -16,6 +16,7 @@ interface Result {
   readonly perSecond: Readonly<Record<string, number>>;
   readonly 'not finite'?: string;
   readonly simd?: string;
+  readonly settings?: string;
   readonly share?: number;
   readonly ratio?: number;
 }
@@ -119,7 +120,14 @@ function table(commands: readonly string[], backend: string): string {
 }
 
 function comparison(commands: readonly string[]): string {
-  const head = ['`ss bench ... --threads 1`', 'ours', 'share of the limit', 'theirs', 'ours is faster'];
+  const head = [
+    '`ss bench ... --threads 1`',
+    'ours',
+    'share of the limit',
+    'theirs',
+    'their settings',
+    'ours is faster',
+  ];
   const rows = commands.flatMap((command) => {
     const results = bench(command, 1);
     const ours = results.find(({ ratio }) => ratio === undefined)!;
@@ -131,6 +139,7 @@ function comparison(commands: readonly string[]): string {
         `${ours.what}, ${ours.simd}: ${brief(ours)}`,
         share,
         `${theirs.what}, ${theirs.simd}: ${brief(theirs)}`,
+        theirs.settings,
         `${short(theirs.ratio!)} times`,
       ]);
   });

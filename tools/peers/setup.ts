@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 // Installs the peers of `ss bench --against` and of `webgpu/compare.ts`: all, or those that are named. What comes from
 // npm goes to tools/peers alone, without running any of its scripts.
 //
-//     node tools/peers/setup.ts [torch] [llama.cpp] [wllama] [webgpu]
+//     npx --yes pnpm@12 run setup:peers [torch] [llama.cpp] [wllama] [webgpu]
 
 const folder = import.meta.dirname;
 

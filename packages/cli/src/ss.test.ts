@@ -201,7 +201,7 @@ describe('what goes wrong', () => {
     const { status, err } = await finish(start(args, { PYTHON: 'no-such-python' }));
     expect(status).toBe(1);
     expect(err).toContain('The peer torch cannot run: there is no no-such-python.');
-    expect(err).toContain('node tools/peers/setup.ts torch');
+    expect(err).toContain('npx --yes pnpm@12 run setup:peers torch');
     expect(err).toContain('code: peer-missing');
   });
 

@@ -30,11 +30,14 @@ export interface LlamaModelFile {
 }
 
 export interface LlamaContext {
+  readonly contextSize: number;
   readonly idealThreads: number;
   getSequence(): LlamaSequence;
 }
 
 export interface LlamaSequence {
+  /** Every token that was given to llama.cpp, those that were evaluated again included. */
+  readonly tokenMeter: { readonly usedInputTokens: number; readonly usedOutputTokens: number };
   clearHistory(): Promise<void>;
   evaluateWithoutGeneratingNewTokens(tokens: number[]): Promise<void>;
   evaluate(

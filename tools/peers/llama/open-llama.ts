@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { logSoftmax, missingPeer } from '@ss/cli/against';
+import { logSoftmax, missingPeer, requireCount, roomyContext } from '@ss/cli/against';
 import type { Manner, ModelPeer, ModelRequest } from '@ss/cli/against';
 import { writeMambaGguf } from '../gguf/mamba.ts';
 import { installedVersion, isInstalled } from '../installed.ts';
@@ -10,9 +10,15 @@ import type { Llama, LlamaContext, LlamaSequence, NodeLlamaCpp } from './node-ll
 /** llama.cpp runs a prompt in batches of at most so many tokens, its default. */
 const batchSize = 512;
 
-/** llama.cpp through node-llama-cpp's prebuilt library, on the CPU, on the same weights as GGUF. */
-export async function openLlama(request: ModelRequest): Promise<ModelPeer> {
-  const { config, seed, weights, threads, contextLength } = request;
+/**
+ * llama.cpp through node-llama-cpp's prebuilt library, on the CPU, on the same weights as GGUF.
+ * @param contextSize its positions; see `roomyContext` for why not just as many as are needed
+ */
+export async function openLlama(
+  request: ModelRequest,
+  contextSize: number = roomyContext(request.contextLength),
+): Promise<ModelPeer> {
+  const { config, seed, weights, threads } = request;
   const api = await load();
   const folder = mkdtempSync(join(tmpdir(), 'ss-llama-'));
   try {
@@ -21,7 +27,6 @@ export async function openLlama(request: ModelRequest): Promise<ModelPeer> {
     const logLevel = api.LlamaLogLevel.error;
     const llama = await api.getLlama({ gpu: false, build: 'never', logLevel, maxThreads: threads });
     const model = await llama.loadModel({ modelPath });
-    const contextSize = Math.max(batchSize, contextLength);
     const context = await model.createContext({ contextSize, batchSize, threads, sequences: 1 });
     return new LlamaModel(folder, llama, context, { weights, weightBytes });
   } catch (error) {
@@ -57,7 +62,11 @@ class LlamaModel implements ModelPeer {
     this.#sequence = context.getSequence();
     this.what = `llama.cpp, ${weights}`;
     this.version = `node-llama-cpp ${installedVersion('node-llama-cpp')}`;
-    this.manner = { threads: context.idealThreads, simd: bestOf(llama.systemInfo) };
+    this.manner = {
+      threads: context.idealThreads,
+      simd: bestOf(llama.systemInfo),
+      settings: `${this.version}, context ${context.contextSize}, batch ${batchSize}`,
+    };
     this.weightBytes = weightBytes;
   }
 
@@ -74,21 +83,32 @@ class LlamaModel implements ModelPeer {
 
   async prefill(tokens: readonly number[]): Promise<number> {
     await this.#sequence.clearHistory();
+    const before = this.#evaluated();
     const started = performance.now();
     await this.#sequence.evaluateWithoutGeneratingNewTokens([...tokens]);
-    return performance.now() - started;
+    const milliseconds = performance.now() - started;
+    requireCount(this.what, this.#evaluated() - before, tokens.length);
+    return milliseconds;
   }
 
   async decode(tokens: readonly number[], steps: number): Promise<number> {
     await this.#sequence.clearHistory();
+    const before = this.#evaluated();
     let drawn = 0;
     let first = 0;
     for await (const _ of this.#sequence.evaluate([...tokens], { temperature: 0, yieldEogToken: true })) {
       if (drawn++ === 0) first = performance.now();
       if (drawn > steps) break;
     }
-    if (drawn <= steps) throw new Error(`llama.cpp stopped after ${drawn} of ${steps + 1} tokens.`);
-    return performance.now() - first;
+    const milliseconds = performance.now() - first;
+    // The last token drawn is not evaluated any more.
+    requireCount(this.what, this.#evaluated() - before, tokens.length + steps);
+    return milliseconds;
+  }
+
+  #evaluated(): number {
+    const { usedInputTokens, usedOutputTokens } = this.#sequence.tokenMeter;
+    return usedInputTokens + usedOutputTokens;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -55,7 +55,7 @@ class TorchScan implements ScanPeer {
     this.#folder = folder;
     this.#talk = talk;
     this.version = `PyTorch ${torch}`;
-    this.manner = { threads, simd };
+    this.manner = { threads, simd, settings: `PyTorch ${torch}` };
     this.formulations = formulations;
   }
 

@@ -10,11 +10,13 @@ Says {"torch", "threads", "simd", "formulations"} on a line, then answers a line
 {"milliseconds"} until its input ends; with "keep" it leaves y, finalState and, where there is dy, the gradient of
 every input in the folder.
 
-`sequential` walks step by step, as the official package's reference function does; `chunked-cumsum` divides
-cumulated products by cumulated decays, 64 steps at a time, as "selective scan easy" publications do it. Both are
-written anew from the formulas.
+`sequential` walks step by step, as the official package's reference function does; `chunked-cumsum-64` divides
+cumulated products by cumulated decays, 64 steps at a time, the default of those who write it so, and
+`chunked-cumsum-16` 16 at a time, which keeps more in the caches and loses less to the division. All are written anew from
+the formulas.
 """
 
+import functools
 import json
 import pathlib
 import sys
@@ -22,14 +24,11 @@ import time
 
 import torch
 
-CHUNK = 64
-
-
-def chunked_cumsum(u, dt, A, B, C, h):
+def chunked_cumsum(chunk, u, dt, A, B, C, h):
     """h_t = W_t (sum_{i<=t} dt_i B_i u_i / W_i + h_0) with W_t = exp(A sum_{i<=t} dt_i), per chunk."""
     ys = []
-    for start in range(0, u.shape[0], CHUNK):
-        part = slice(start, start + CHUNK)
+    for start in range(0, u.shape[0], chunk):
+        part = slice(start, start + chunk)
         W = torch.einsum('dn,lbd->lbdn', A, dt[part].cumsum(0)).exp()
         inputs = torch.einsum('lbd,lbn->lbdn', dt[part] * u[part], B[part])
         states = W * (inputs / W).cumsum(0) + W * h.unsqueeze(0)
@@ -52,7 +51,10 @@ def sequential(u, dt, A, B, C, h):
     return torch.stack(ys), h
 
 
-FORMULATIONS = {'sequential': sequential, 'chunked-cumsum': chunked_cumsum}
+FORMULATIONS = {
+    'sequential': sequential,
+    **{f'chunked-cumsum-{chunk}': functools.partial(chunked_cumsum, chunk) for chunk in (64, 16)},
+}
 
 
 def forward(formulation, data, softplus):

@@ -1,3 +1,4 @@
+import { requireCount, roomyContext } from '@ss/cli/against';
 import type { Manner, ModelRequest, ModelRunner } from '@ss/cli/against';
 import { textOf } from '../gguf/text.ts';
 
@@ -41,11 +42,15 @@ export class WllamaModel implements ModelRunner {
   readonly #wllama: Wllama;
   readonly #vocabulary: number;
 
-  private constructor(wllama: Wllama, { config, weights }: ModelRequest, weightBytes: number) {
+  private constructor(
+    wllama: Wllama,
+    { config, weights }: ModelRequest,
+    { weightBytes, settings }: { readonly weightBytes: number; readonly settings: string },
+  ) {
     this.#wllama = wllama;
     this.#vocabulary = config.vocabulary;
     this.what = `wllama in Chromium, ${weights}`;
-    this.manner = { threads: Math.max(1, wllama.getNumThreads()), simd: 'simd128' };
+    this.manner = { threads: Math.max(1, wllama.getNumThreads()), simd: 'simd128', settings };
     this.weightBytes = weightBytes;
   }
 
@@ -56,9 +61,10 @@ export class WllamaModel implements ModelRunner {
       { suppressNativeLog: true, preferWebGPU: false },
     );
     const file = await (await fetch('/model.gguf')).blob();
-    const size = { n_ctx: Math.max(1024, request.contextLength + 1), n_batch: 512, n_parallel: 1 };
+    const size = { n_ctx: roomyContext(request.contextLength), n_batch: 512, n_parallel: 1 };
     await wllama.loadModel([file], { ...size, n_threads: request.threads, n_gpu_layers: 0 });
-    return new WllamaModel(wllama, request, weightBytes);
+    const settings = `context ${size.n_ctx}, batch ${size.n_batch}`;
+    return new WllamaModel(wllama, request, { weightBytes, settings });
   }
 
   async logProbs(tokens: readonly number[]): Promise<Float32Array> {
@@ -71,15 +77,13 @@ export class WllamaModel implements ModelRunner {
 
   async prefill(tokens: readonly number[]): Promise<number> {
     const { timings } = await this.#complete(tokens, 1);
-    if (timings.prompt_n !== tokens.length)
-      throw new Error(`wllama ran ${timings.prompt_n} tokens of ${tokens.length}.`);
+    requireCount('wllama', timings.prompt_n, tokens.length);
     return timings.prompt_ms;
   }
 
   async decode(tokens: readonly number[], steps: number): Promise<number> {
     const { timings } = await this.#complete(tokens, steps + 1);
-    if (timings.predicted_n !== steps + 1)
-      throw new Error(`wllama drew ${timings.predicted_n} tokens of ${steps + 1}.`);
+    requireCount('wllama', timings.predicted_n, steps + 1);
     return timings.predicted_ms;
   }
 

@@ -100,6 +100,7 @@ function tableOf(rows: readonly Row[]): string {
       ['SIMD', ({ manner }) => manner?.simd ?? ''],
       ['threads', ({ manner }) => manner?.threads ?? ''],
     ),
+    ...some(({ manner }) => manner?.settings, ['settings', ({ manner }) => manner?.settings ?? '']),
     ...some(
       ({ ratio }) => ratio,
       ['ours is faster', ({ ratio }) => (ratio === undefined ? '' : `${significant(ratio)} times`)],

@@ -30,7 +30,7 @@ const ours = new Map([['y', y]]);
 const late = 19 * 3;
 
 test('chunks may lose what comes late; it is counted', async () => {
-  const some = peer('chunked-cumsum', (their) => {
+  const some = peer('chunked-cumsum-64', (their) => {
     their[late] = Number.NaN;
     their[late + 1]! += 0.1;
   });
@@ -39,7 +39,7 @@ test('chunks may lose what comes late; it is counted', async () => {
 });
 
 test.each([
-  { name: 'chunks that are wrong at once', formulation: 'chunked-cumsum', at: 60, by: 0.1 },
+  { name: 'chunks that are wrong at once', formulation: 'chunked-cumsum-64', at: 60, by: 0.1 },
   { name: 'a step that is wrong late', formulation: 'sequential', at: late, by: 1e-3 },
   { name: 'a step that is not a number', formulation: 'sequential', at: late, by: Number.NaN },
 ])('$name are not timed', async ({ formulation, at, by }) => {

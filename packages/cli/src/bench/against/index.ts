@@ -1,9 +1,9 @@
 /* What the programs that drive peers need: the repository's tools/peers, and nobody else. */
 export { compareScans } from './compare-scans.ts';
 export type { ComparedScan } from './compare-scans.ts';
-export { missingPeer, peerFailure, setupCommand } from './errors.ts';
+export { missingPeer, peerFailure, requireCount, setupCommand } from './errors.ts';
 export { logSoftmax, ownModel } from './own-model.ts';
-export { visibleTokens } from './peer.ts';
+export { roomyContext, visibleTokens } from './peer.ts';
 export type {
   Limits,
   Manner,

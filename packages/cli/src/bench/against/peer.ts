@@ -15,13 +15,15 @@ export interface Manner {
   readonly threads: number;
   /** the instruction set */
   readonly simd: string;
+  /** What was chosen for it beside threads and weights, in words: a peer is measured at its best. */
+  readonly settings?: string | undefined;
 }
 
 /** A scan by another program, on inputs that it was given when it was opened. */
 export interface ScanPeer extends AsyncDisposable {
   readonly version: string;
   readonly manner: Manner;
-  /** The ways in which it writes the scan: `sequential` steps, and `chunked-cumsum`. */
+  /** The ways in which it writes the scan: `sequential` steps, and `chunked-cumsum-N` in chunks of N steps. */
   readonly formulations: readonly string[];
   /** Milliseconds of one run, measured where it runs. */
   run(formulation: string): Promise<number>;
@@ -37,9 +39,15 @@ export interface ModelRunner {
   readonly weightBytes: number;
   /** Log-probabilities (rows) of what follows these tokens. */
   logProbs(tokens: readonly number[]): Promise<Float32Array>;
-  /** Milliseconds from a prompt to the logits of its last position. */
+  /**
+   * Milliseconds from a prompt to the logits of its last position.
+   * @throws SsError `peer-failed` when it evaluated another number of tokens
+   */
   prefill(tokens: readonly number[]): Promise<number>;
-  /** Milliseconds of so many greedy tokens after a prompt and the first one. */
+  /**
+   * Milliseconds of so many greedy tokens after a prompt and the first one.
+   * @throws SsError `peer-failed` when it evaluated another number of tokens
+   */
   decode(tokens: readonly number[], steps: number): Promise<number>;
 }
 
@@ -59,6 +67,14 @@ export interface ModelRequest {
   readonly threads: number;
   /** The longest prompt and what is generated after it. */
   readonly contextLength: number;
+}
+
+/**
+ * Positions that llama.cpp is given: 2,048, or twice what is needed. A context as long as the prompt has no room for its
+ * last token; node-llama-cpp then drops the first ones and evaluates the rest again, since a state cannot be shifted.
+ */
+export function roomyContext(contextLength: number): number {
+  return Math.max(2048, 2 * contextLength);
 }
 
 /**
