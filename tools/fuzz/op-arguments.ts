@@ -100,17 +100,14 @@ function breakSomething(
   const { shape } = spec;
   const axis = random.int(0, Math.max(0, shape.length - 1));
   const set = (changed: Partial<TensorSpec>): void => void (specs[name] = { ...spec, ...changed });
+  const optionNames = Object.keys(definition.options);
   const mutations = [
     () => set({ dtype: random.pick(allDTypes) }),
     () => set({ shape: shape.with(axis, random.int(0, 9)) }),
     () => set({ shape: [...shape, 1] }),
     () => set({ shape: shape.slice(1) }),
     () => void delete specs[name],
-    () =>
-      void (
-        definition.options.length > 0 &&
-        (options[random.pick(definition.options)] = random.pick(strangeValues))
-      ),
+    () => void (optionNames.length > 0 && (options[random.pick(optionNames)] = random.pick(strangeValues))),
   ];
   if (shape.length === 0) return;
   random.pick(mutations)();

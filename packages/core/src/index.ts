@@ -43,8 +43,19 @@ export type { EmbeddingArgs } from './ops/embedding.ts';
 export type { LinearBackwardArgs, LinearGradients } from './ops/linear-backward.ts';
 export type { LinearArgs } from './ops/linear.ts';
 export type { CrossEntropyBackwardArgs, EmbeddingBackwardArgs } from './ops/loss-backward.ts';
-export type { ArgmaxArgs, CrossEntropyArgs, SampleArgs, SampleResult } from './ops/logits.ts';
-export type { GradientOpName, Inferred, OpDefinition, OpName, Options, Specs, Tolerance } from './ops/op.ts';
+export type { ArgmaxArgs, CrossEntropyArgs, SampleArgs, SampleOptions, SampleResult } from './ops/logits.ts';
+export type { Ops } from './ops/index.ts';
+export type {
+  Decomposition,
+  Gradient,
+  GradientOpName,
+  Inferred,
+  OpDefinition,
+  OpName,
+  Specs,
+  Tolerance,
+} from './ops/op.ts';
+export type { OptionDefinition, Options, OptionTable } from './ops/option.ts';
 export type { RmsNormBackwardArgs, RmsNormGradients } from './ops/rms-norm-backward.ts';
 export type { RmsNormArgs, RmsNormResult } from './ops/rms-norm.ts';
 export type { SelectiveScanBackwardArgs, SelectiveScanGradients } from './ops/selective-scan-backward.ts';

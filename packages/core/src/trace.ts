@@ -14,6 +14,13 @@ export type TraceEvent =
       readonly milliseconds?: number;
     }
   | {
+      /** an op that the backend lacks, made of others, which have events of their own */
+      readonly type: 'decomposition';
+      readonly op: OpCall['op'];
+      readonly parts: readonly OpCall['op'][];
+      readonly backend: string;
+    }
+  | {
       readonly type: 'copy';
       readonly reason: 'upload' | 'read' | 'layout' | 'fallback';
       readonly backend: string;

@@ -47,8 +47,8 @@ struct Arg {
 
 /**
  * A validated call: core has checked shapes, dtypes and options before it gets here. `args` are the op's inputs
- * in the order of its table, then its outputs; `options` and `sizes` likewise. Options that were not given are
- * NaN, flags are 0 or 1; sizes that the call does not have are 0.
+ * in the order of its table, then its outputs; `options` and `sizes` likewise. Options have their defaults, those without
+ * one are NaN, flags are 0 or 1; sizes that the call does not have are 0.
  */
 struct Call {
   const Op* op = nullptr;
@@ -58,10 +58,7 @@ struct Call {
 
   const Arg& operator[](int arg) const { return args[static_cast<size_t>(arg)]; }
   bool Flag(int option) const { return options[static_cast<size_t>(option)] == 1; }
-  double Option(int option, double otherwise) const {
-    const double value = options[static_cast<size_t>(option)];
-    return std::isnan(value) ? otherwise : value;
-  }
+  double Option(int option) const { return options[static_cast<size_t>(option)]; }
   int64_t Size(int size) const { return sizes[static_cast<size_t>(size)]; }
 };
 

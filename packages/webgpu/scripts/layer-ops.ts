@@ -1,6 +1,6 @@
 import { dtypes } from '@ss/core';
 import type { BoundCall, OpCall, OpName, TensorSpec } from '@ss/core';
-import { ops } from '@ss/core/engine';
+import { callOf, ops } from '@ss/core/engine';
 import type { Allocation } from '../src/memory/pages.ts';
 import { kernelOps } from '../src/ops/index.ts';
 import type { Means } from '../src/ops/kernel-op.ts';
@@ -188,7 +188,7 @@ function dispatchesOf(
   options: LayerOp['options'] = {},
 ): { readonly call: OpCall; readonly dispatches: readonly Dispatch[] } {
   const inputs = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, spec(shape)]));
-  const call: OpCall = { op, inputs, options, ...ops[op].infer(inputs, options) };
+  const call: OpCall = callOf(ops[op], inputs, options);
   const [from, to] = [0, 1].map((id) => ({ page: { id }, address: 0, byteLength: 0 }) as Allocation);
   const bound = (specs: OpCall['inputs'], buffer: Allocation): BoundCall<Allocation>['inputs'] =>
     Object.fromEntries(Object.entries(specs).map(([name, each]) => [name, { ...each, buffer }]));

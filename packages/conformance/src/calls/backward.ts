@@ -1,39 +1,30 @@
 import type { OpName } from '@ss/core';
+import { ops } from '@ss/core/engine';
 import type { Random } from '../random.ts';
 import { cast, fill } from '../values.ts';
 import type { Values } from '../values.ts';
 import { inferred, makeCall } from './call.ts';
 import type { Call } from './call.ts';
 
-/** Ops with a gradient, by the name of the gradient. */
-export const forwardOf: Partial<Readonly<Record<OpName, OpName>>> = {
-  selectiveScanBackward: 'selectiveScan',
-  causalConv1dBackward: 'causalConv1d',
-  linearBackward: 'linear',
-  rmsNormBackward: 'rmsNorm',
-  crossEntropyBackward: 'crossEntropy',
-  embeddingBackward: 'embedding',
-};
+/** The op that an op is the gradient of. */
+export function forwardOf(op: OpName): OpName | undefined {
+  return Object.values(ops).find(({ gradient }) => gradient?.op === op)?.name;
+}
 
 /** The gradient of a call, with random cotangents of everything it returns. States in place become initial ones. */
 export function backwardOf(forward: Call, random: Random): Call {
   const call = withInitialState(forward);
-  const { outputs } = inferred(call);
+  const { gradient } = ops[call.op];
+  if (gradient === undefined) throw new Error(`${call.op} has no gradient.`);
   const cotangents: Record<string, Values> = {};
-  for (const [name, { dtype, shape }] of Object.entries(outputs)) {
+  for (const [name, { dtype, shape }] of Object.entries(inferred(call).outputs)) {
     cotangents[`d${name}`] = fill(shape, dtype, () => random.normal());
   }
-  const op = `${call.op}Backward` as OpName;
-  const { finalState: _, ...options } = call.options;
-  if (op === 'linearBackward') {
-    const { x, weight, bias } = call.inputs;
-    return makeCall(op, { x, weight, ...cotangents }, { bias: bias !== undefined });
-  }
-  if (op === 'embeddingBackward') {
-    const { ids, weight } = call.inputs;
-    return makeCall(op, { ids, ...cotangents }, { rows: weight!.shape[0] });
-  }
-  return makeCall(op, { ...call.inputs, ...cotangents }, options);
+  const taken = gradient.inputs ?? Object.keys(call.inputs);
+  const inputs = Object.fromEntries(taken.map((name) => [name, call.inputs[name]]));
+  const own = Object.keys(ops[gradient.op].options).map((name) => [name, call.options[name]]);
+  const options = gradient.options?.(call.inputs, call.options) ?? Object.fromEntries(own);
+  return makeCall(gradient.op, { ...inputs, ...cotangents }, options);
 }
 
 function withInitialState(call: Call): Call {

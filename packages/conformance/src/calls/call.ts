@@ -1,6 +1,6 @@
 import { denseStrides, dtypes } from '@ss/core';
-import type { DType, Inferred, OpName, TensorSpec } from '@ss/core';
-import { ops } from '@ss/core/engine';
+import type { DType, OpCall, OpName, TensorSpec } from '@ss/core';
+import { callOf, ops } from '@ss/core/engine';
 import { laidOut } from '../layouts.ts';
 import type { LayoutName } from '../layouts.ts';
 import { widened } from '../values.ts';
@@ -31,12 +31,12 @@ export function makeCall(op: OpName, inputs: MaybeInputs, options: MaybeOptions 
 }
 
 /** What the op's contract says of the call: outputs, in-place arguments, sizes. */
-export function inferred({ op, inputs, options }: Call): Inferred {
+export function inferred({ op, inputs, options }: Call): OpCall {
   const specs = Object.entries(inputs).map(([name, { dtype, shape }]): [string, TensorSpec] => [
     name,
     { dtype, shape, strides: denseStrides(shape), offset: 0 },
   ]);
-  return ops[op].infer(Object.fromEntries(specs), options);
+  return callOf(ops[op], Object.fromEntries(specs), options);
 }
 
 /** The storage dtype that the op's tolerance is about. */

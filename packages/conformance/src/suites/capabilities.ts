@@ -1,6 +1,6 @@
 import { onTrace, SsError } from '@ss/core';
 import type { Assessment, OpCall, Tensor, TensorSpec, TraceEvent } from '@ss/core';
-import { opNames, ops } from '@ss/core/engine';
+import { callOf, opNames, ops } from '@ss/core/engine';
 import { blockersOf, readAll } from '../bench.ts';
 import type { Bench } from '../bench.ts';
 import { mainDType } from '../calls/call.ts';
@@ -29,7 +29,7 @@ function audit(name: string, make: () => Call): Case {
     async run(bench) {
       const call = make();
       const args = bench.arguments(call);
-      const opCall = callOf(call, args);
+      const opCall = opCallOf(call, args);
       const { backend } = bench.engine;
       const answer = backend.assess(opCall);
       checkAnswer(answer);
@@ -59,7 +59,7 @@ async function mustRun(bench: Bench, call: Call, args: Record<string, unknown>):
     stop();
   }
   for (const tensor of Object.values(results)) bench.own(tensor);
-  const { inout, sizes } = callOf(call, args);
+  const { inout, sizes } = opCallOf(call, args);
   const outputs = await readAll({
     ...results,
     ...Object.fromEntries(inout.map((name) => [name, args[name] as Tensor])),
@@ -121,7 +121,7 @@ export function checkAnswer(answer: Assessment): void {
 }
 
 /** The call as `assess` sees it. */
-function callOf({ op, options }: Call, args: Record<string, unknown>): OpCall {
+function opCallOf({ op, options }: Call, args: Record<string, unknown>): OpCall {
   const inputs = Object.fromEntries(
     Object.entries(args)
       .filter(
@@ -133,5 +133,5 @@ function callOf({ op, options }: Call, args: Record<string, unknown>): OpCall {
         { dtype, shape, strides, offset },
       ]),
   );
-  return { op, inputs, options, ...ops[op].infer(inputs, options) };
+  return callOf(ops[op], inputs, options);
 }

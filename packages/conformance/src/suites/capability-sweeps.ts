@@ -154,7 +154,7 @@ const all: Partial<Readonly<Record<OpName, Sweep>>> = {
 
 /** Calls by name, each made when its turn comes. */
 export function* sweeps(op: OpName, tier: Tier): Generator<readonly [name: string, make: () => Call]> {
-  const { rows, make } = all[forwardOf[op] ?? op]!;
+  const { rows, make } = all[forwardOf(op) ?? op]!;
   for (const row of rows(tier)) {
     const name = label(row);
     yield [
@@ -162,7 +162,7 @@ export function* sweeps(op: OpName, tier: Tier): Generator<readonly [name: strin
       () => {
         const random = new Random(`${op} ${name}`);
         const call = make(row as never, random);
-        return withLayout(op in forwardOf ? backwardOf(call, random) : call, row['layout'] as never);
+        return withLayout(forwardOf(op) ? backwardOf(call, random) : call, row['layout'] as never);
       },
     ];
   }

@@ -1,6 +1,6 @@
 import { denseStrides, Tensor } from '@ss/core';
 import type { OpCall, OpName, TensorSpec } from '@ss/core';
-import { opNames, ops } from '@ss/core/engine';
+import { callOf, opNames, ops } from '@ss/core/engine';
 import type { Bench } from '../bench.ts';
 import { mapInputs } from '../calls/call.ts';
 import type { Call } from '../calls/call.ts';
@@ -61,7 +61,7 @@ function asked(op: OpName, stride: number): Case {
           return [name, { dtype, shape, strides, offset: 0 }];
         }),
       );
-      const opCall: OpCall = { op, inputs, options: call.options, ...ops[op].infer(inputs, call.options) };
+      const opCall: OpCall = callOf(ops[op], inputs, call.options);
       checkAnswer(bench.engine.backend.assess(opCall));
       return Promise.resolve();
     },

@@ -11,7 +11,7 @@ export const golden: Suite = {
   async *cases(op, { vectors }) {
     for (const entry of await vectors.index()) {
       if (entry.op === op) yield outputs(entry, vectors);
-      if (entry.op === forwardOf[op] && (await gradientOf(entry, vectors))) yield gradients(entry, vectors);
+      if (entry.op === forwardOf(op) && (await gradientOf(entry, vectors))) yield gradients(entry, vectors);
     }
   },
 };

@@ -125,7 +125,7 @@ function plainFormat(tensors: Tensors): (entry: VectorEntry) => Format {
   return (entry) => ({
     inputs: all('in.'),
     outputs: all('out.'),
-    options: Object.fromEntries(ops[entry.op as OpName].options.map((name) => [name, entry[name]])),
+    options: Object.fromEntries(Object.keys(ops[entry.op as OpName].options).map((name) => [name, entry[name]])),
   });
 }
 

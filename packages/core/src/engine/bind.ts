@@ -1,5 +1,6 @@
 import type { BoundCall, OpCall, TensorArg, TensorSpec } from '../backend.ts';
 import { SsError } from '../errors.ts';
+import { callOf } from '../ops/op.ts';
 import type { OpDefinition, OpName } from '../ops/op.ts';
 import { elementSpan, show } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
@@ -25,10 +26,10 @@ export function sortArguments(
         });
       }
       tensors[name] = value;
-    } else if (definition.options.includes(name)) {
+    } else if (Object.hasOwn(definition.options, name)) {
       options[name] = value;
     } else {
-      const known = [...required, ...optional, ...definition.options].join(', ');
+      const known = [...required, ...optional, ...Object.keys(definition.options)].join(', ');
       throw new SsError('argument-unknown', `${op} has no argument ${name}; it has ${known}.`, {
         details: { op, argument: name },
       });
@@ -63,9 +64,9 @@ export function makeCall(
     }
     inputs[name] = specOf(value);
   }
-  const { outputs, inout, sizes } = definition.infer(inputs, options);
-  for (const name of inout) checkInPlace(op, name, tensors, device);
-  return { op, inputs, outputs, inout, options, sizes };
+  const call = callOf(definition, inputs, options);
+  for (const name of call.inout) checkInPlace(op, name, tensors, device);
+  return call;
 }
 
 /** What is written in place is state, names every element once, and is no other argument's memory. */

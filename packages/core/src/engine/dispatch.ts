@@ -1,9 +1,12 @@
 import type { Assessment, Backend, Blocker, OpCall, Plan } from '../backend.ts';
 import { SsError } from '../errors.ts';
+import type { OpName } from '../ops/op.ts';
 import { refuse } from '../refusal.ts';
 import type { Decision } from '../registry/decision.ts';
 import { assess } from './assess.ts';
 import { describeCall } from './bind.ts';
+import { assessByParts } from './decompose.ts';
+import type { AssessmentByParts } from './decompose.ts';
 
 export interface EngineOptions {
   /** Backends that may run what the first cannot, in order. */
@@ -15,19 +18,23 @@ export interface EngineOptions {
 /** Who runs a call, and how. */
 export interface Route {
   readonly plan: Plan;
+  /** Other ops that the engine's own backend runs in its place. */
+  readonly parts?: readonly OpName[] | undefined;
   /** undefined: the engine's own backend */
   readonly away: Backend | undefined;
 }
 
 /**
- * Asks the engine's backend, then the ones its policy allows.
+ * Asks the engine's backend, for the op or for others that make it, then the ones its policy allows.
  * @throws SsError `op-unsupported` with every backend's blockers
  */
 export function route(call: OpCall, home: Backend, { fallbacks = [], decision }: EngineOptions): Route {
   const refused: { backend: string; blockers: readonly Blocker[] }[] = [];
   for (const backend of [home, ...fallbacks]) {
-    const assessment = backend === home ? assess(backend, call) : assessAway(backend, call);
-    if (assessment.ok) return { plan: assessment, away: backend === home ? undefined : backend };
+    const assessment: AssessmentByParts =
+      backend === home ? assessByParts(backend, call) : assessAway(backend, call);
+    if (assessment.ok)
+      return { plan: assessment, parts: assessment.parts, away: backend === home ? undefined : backend };
     refused.push({ backend: backend.id, blockers: assessment.blockers });
   }
   const reasons = refused

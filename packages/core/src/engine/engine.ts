@@ -2,43 +2,30 @@ import type { Backend, DeviceInfo, MemoryInfo, OpCall, Plan, WeightDType } from 
 import type { DType } from '../dtype.ts';
 import { SsError } from '../errors.ts';
 import { host, tensor as hostTensor } from '../host.ts';
-import type { AddArgs, CopyArgs, UnaryArgs } from '../ops/elementwise.ts';
-import type { CausalConv1dBackwardArgs, CausalConv1dGradients } from '../ops/causal-conv1d-backward.ts';
-import type { CausalConv1dArgs, CausalConv1dResult, CausalConv1dUpdateArgs } from '../ops/causal-conv1d.ts';
-import type { EmbeddingArgs } from '../ops/embedding.ts';
 import { ops } from '../ops/index.ts';
-import type { LinearBackwardArgs, LinearGradients } from '../ops/linear-backward.ts';
-import type { LinearArgs } from '../ops/linear.ts';
-import type { CrossEntropyBackwardArgs, EmbeddingBackwardArgs } from '../ops/loss-backward.ts';
-import type { ArgmaxArgs, CrossEntropyArgs, SampleArgs, SampleResult } from '../ops/logits.ts';
 import type { OpName } from '../ops/op.ts';
 import { checkWeight } from '../ops/pack.ts';
-import type { RmsNormBackwardArgs, RmsNormGradients } from '../ops/rms-norm-backward.ts';
-import type { RmsNormArgs, RmsNormResult } from '../ops/rms-norm.ts';
-import type { SelectiveScanBackwardArgs, SelectiveScanGradients } from '../ops/selective-scan-backward.ts';
-import type { SelectiveScanArgs, SelectiveScanResult } from '../ops/selective-scan.ts';
-import type { SelectiveStateUpdateArgs } from '../ops/selective-state-update.ts';
 import type { Decision } from '../registry/decision.ts';
 import { collect, scope } from '../scope.ts';
 import type { Shape } from '../shape.ts';
 import { denseStrides } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import type { FloatTensor } from '../tensor.ts';
 import { specOf } from './bind.ts';
 import { Device } from './device.ts';
 import type { EngineOptions } from './dispatch.ts';
+import { OpMethods } from './op-methods.ts';
+import type { Outputs } from './op-methods.ts';
 import { Program } from './program.ts';
 import type { InputSpec, ProgramInputs } from './program.ts';
 import { Recording } from './recording.ts';
 import { Runner } from './runner.ts';
-import type { Outputs } from './runner.ts';
 
 /**
  * Everybody's view of a backend: validated ops in order, tensors with lifetimes, programs. A call throws
  * synchronously and changes nothing when it is wrong; otherwise it is enqueued, and `read()` or `sync()`
  * waits for it. Host tensors are copied at the call.
  */
-export class Engine implements AsyncDisposable, Disposable {
+export class Engine extends OpMethods implements AsyncDisposable, Disposable {
   /** How the backend was chosen; prints as a table. */
   readonly decision: Decision | undefined;
   readonly #device: Device;
@@ -47,6 +34,7 @@ export class Engine implements AsyncDisposable, Disposable {
   #disposing: Promise<void> | undefined;
 
   constructor(backend: Backend, options: EngineOptions = {}) {
+    super();
     this.#device = new Device(backend);
     this.#fallbacks = options.fallbacks ?? [];
     this.#runner = new Runner(this.#device, options);
@@ -65,98 +53,9 @@ export class Engine implements AsyncDisposable, Disposable {
     return this.#device.backend.device;
   }
 
-  selectiveScan<const A extends SelectiveScanArgs>(args: A): SelectiveScanResult<A['finalState']> {
-    return withDispose(this.#runner.run(ops.selectiveScan, args)) as never;
-  }
-
-  /** @returns y (B, D) or (B, H, P) */
-  selectiveStateUpdate(args: SelectiveStateUpdateArgs): FloatTensor {
-    return this.#runner.run(ops.selectiveStateUpdate, args)['y']! as FloatTensor;
-  }
-
-  causalConv1d<const A extends CausalConv1dArgs>(args: A): CausalConv1dResult<A['finalState']> {
-    return withDispose(this.#runner.run(ops.causalConv1d, args)) as never;
-  }
-
-  /** @returns y (B, D) */
-  causalConv1dUpdate(args: CausalConv1dUpdateArgs): FloatTensor {
-    return this.#runner.run(ops.causalConv1dUpdate, args)['y']! as FloatTensor;
-  }
-
-  /** @returns y (..., M) */
-  linear(args: LinearArgs): FloatTensor {
-    return this.#runner.run(ops.linear, args)['y']! as FloatTensor;
-  }
-
-  rmsNorm<const A extends RmsNormArgs>(args: A): RmsNormResult<A['residual']> {
-    return withDispose(this.#runner.run(ops.rmsNorm, args)) as never;
-  }
-
-  /** A dense copy of any view, cast if asked. */
-  copy(args: Omit<CopyArgs, 'to'>): Tensor {
-    return this.#runner.run(ops.copy, args)['y']!;
-  }
-
   /** Overwrites a view of state with `x`. */
   assign(to: Tensor, x: Tensor): void {
     this.#runner.run(ops.copy, { x, to });
-  }
-
-  add(args: AddArgs): FloatTensor {
-    return this.#runner.run(ops.add, args)['y']! as FloatTensor;
-  }
-
-  /** @returns (..., K) */
-  embedding(args: EmbeddingArgs): FloatTensor {
-    return this.#runner.run(ops.embedding, args)['y']! as FloatTensor;
-  }
-
-  silu(args: UnaryArgs): FloatTensor {
-    return this.#runner.run(ops.silu, args)['y']! as FloatTensor;
-  }
-
-  softplus(args: UnaryArgs): FloatTensor {
-    return this.#runner.run(ops.softplus, args)['y']! as FloatTensor;
-  }
-
-  /** @returns loss (R) */
-  crossEntropy(args: CrossEntropyArgs): FloatTensor {
-    return this.#runner.run(ops.crossEntropy, args)['loss']! as FloatTensor;
-  }
-
-  /** @returns ids (R) i32 */
-  argmax(args: ArgmaxArgs): Tensor<'i32'> {
-    return this.#runner.run(ops.argmax, args)['ids']! as Tensor<'i32'>;
-  }
-
-  sample(args: SampleArgs): SampleResult {
-    return withDispose(this.#runner.run(ops.sample, args)) as never;
-  }
-
-  selectiveScanBackward(args: SelectiveScanBackwardArgs): SelectiveScanGradients {
-    return withDispose(this.#runner.run(ops.selectiveScanBackward, args)) as never;
-  }
-
-  causalConv1dBackward(args: CausalConv1dBackwardArgs): CausalConv1dGradients {
-    return withDispose(this.#runner.run(ops.causalConv1dBackward, args)) as never;
-  }
-
-  linearBackward<const A extends LinearBackwardArgs>(args: A): LinearGradients<A['bias']> {
-    return withDispose(this.#runner.run(ops.linearBackward, args)) as never;
-  }
-
-  rmsNormBackward(args: RmsNormBackwardArgs): RmsNormGradients {
-    return withDispose(this.#runner.run(ops.rmsNormBackward, args)) as never;
-  }
-
-  /** @returns dlogits (R, V) */
-  crossEntropyBackward(args: CrossEntropyBackwardArgs): FloatTensor {
-    return this.#runner.run(ops.crossEntropyBackward, args)['dlogits']! as FloatTensor;
-  }
-
-  /** @returns dweight (V, K) */
-  embeddingBackward(args: EmbeddingBackwardArgs): FloatTensor {
-    return this.#runner.run(ops.embeddingBackward, args)['dweight']! as FloatTensor;
   }
 
   /** Any op by name, for tools that go through the table of ops. */
@@ -324,12 +223,4 @@ export class Engine implements AsyncDisposable, Disposable {
       for (const fallback of this.#fallbacks) await fallback.dispose();
     }
   }
-}
-
-function withDispose(outputs: Outputs): Outputs & Disposable {
-  return Object.defineProperty({ ...outputs } as Outputs & Disposable, Symbol.dispose, {
-    value: () => {
-      for (const output of Object.values(outputs)) output.dispose();
-    },
-  });
 }

@@ -1,4 +1,7 @@
+export { assessByParts, missingOps } from './decompose.ts';
 export { Engine } from './engine.ts';
 export type { EngineOptions } from './dispatch.ts';
 export { Program } from './program.ts';
-export { inferenceOps, opNames, ops } from '../ops/index.ts';
+export { exampleCall, inferenceOps, opNames, ops } from '../ops/index.ts';
+export { callOf } from '../ops/op.ts';
+export { completeOptions } from '../ops/option.ts';

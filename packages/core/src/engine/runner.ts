@@ -2,20 +2,20 @@ import type { BoundCall, OpCall } from '../backend.ts';
 import { dtypes } from '../dtype.ts';
 import { host } from '../host.ts';
 import { ops } from '../ops/index.ts';
-import type { OpDefinition } from '../ops/op.ts';
+import type { OpDefinition, OpName } from '../ops/op.ts';
 import { elementCount } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { trace, tracing } from '../trace.ts';
 import { bind, describeCall, makeCall, sortArguments } from './bind.ts';
 import type { TensorArgs } from './bind.ts';
 import type { Device } from './device.ts';
+import { runByParts } from './decompose.ts';
 import { route } from './dispatch.ts';
 import type { EngineOptions, Route } from './dispatch.ts';
 import { runElsewhere } from './fallback.ts';
+import type { Outputs } from './op-methods.ts';
 import type { Footprint } from './queue.ts';
 import type { Recording } from './recording.ts';
-
-export type Outputs = Readonly<Record<string, Tensor>>;
 
 /** How one call becomes work in the queue, or a step of the recording that is under way. */
 export class Runner {
@@ -38,6 +38,10 @@ export class Runner {
 
   run(definition: OpDefinition, args: object): Outputs {
     const { call, tensors, how } = this.plan(definition, args);
+    if (how.parts) {
+      const run = (op: OpName, given: object): Outputs => this.run(ops[op], given);
+      return runByParts(call, how.parts, tensors, this.#device.backend, run);
+    }
     const inputs: Record<string, Tensor> = { ...tensors };
     const outputs: Record<string, Tensor> = {};
     const temporary: Tensor[] = [];

@@ -1,8 +1,9 @@
 import type { FloatTensor, Tensor } from '../tensor.ts';
-import { causalConv1d } from './causal-conv1d.ts';
+import { activation, causalConv1d } from './causal-conv1d.ts';
 import type { CausalConv1dArgs } from './causal-conv1d.ts';
 import { checkCotangents, gradientsOf } from './check.ts';
 import type { OpDefinition } from './op.ts';
+import { flag } from './option.ts';
 import { sequenceInputs } from './sequences.ts';
 import { convGradientTolerance } from './tolerance.ts';
 
@@ -29,7 +30,7 @@ export const causalConv1dBackward: OpDefinition = {
   name: 'causalConv1dBackward',
   required: ['x', 'weight', 'dy'],
   optional: ['bias', 'initialState', 'dfinalState', ...sequenceInputs],
-  options: ['activation', 'reverse'],
+  options: { activation, reverse: flag },
 
   infer(inputs, options) {
     const { dy, dfinalState, ...forward } = inputs;

@@ -1,7 +1,9 @@
 import type { TensorSpec } from '../backend.ts';
 import type { FloatTensor, Tensor } from '../tensor.ts';
-import { checkOption, Checker, dense, isFlag } from './check.ts';
-import type { OpDefinition, OpName, Options } from './op.ts';
+import { Checker, dense } from './check.ts';
+import type { OpDefinition } from './op.ts';
+import { flag } from './option.ts';
+import type { OptionDefinition } from './option.ts';
 import { checkSequences, sequenceInputs } from './sequences.ts';
 import type { SequenceArgs } from './sequences.ts';
 import { convTolerance } from './tolerance.ts';
@@ -53,21 +55,27 @@ export interface CausalConv1dUpdateArgs {
   readonly activation?: 'silu' | undefined;
 }
 
+/** Absent: none. */
+export const activation: OptionDefinition = { wanted: "'silu'", accepts: (value) => value === 'silu' };
+
 export const causalConv1d: OpDefinition = {
   name: 'causalConv1d',
   required: ['x', 'weight'],
   optional: ['bias', 'initialState', 'state', ...sequenceInputs],
-  options: ['activation', 'finalState', 'reverse'],
+  options: { activation, finalState: flag, reverse: flag },
+  gradient: {
+    op: 'causalConv1dBackward',
+    cotangents: { x: 'dx', weight: 'dweight', bias: 'dbias', initialState: 'dinitialState' },
+  },
 
   infer(inputs, options, op = 'causalConv1d') {
     const check = new Checker(op, inputs);
     const x = check.shape('x', ['B', 'L', 'D'])!;
-    checkWeights(op, check, options);
+    checkWeights(check);
     check.positive('B', 'L', 'D', 'W');
     const { D, W } = check.sizes as { D: number; W: number };
     const { rows, slots } = checkSequences(check, inputs);
     for (const name of ['initialState', 'state']) checkState(check, name, x, [slots, W - 1, 'D']);
-    for (const name of ['finalState', 'reverse']) checkOption(op, options, name, 'a boolean', isFlag);
     if (inputs['state'] && (inputs['initialState'] || options['finalState'])) {
       throw check.error(
         'argument-invalid',
@@ -77,7 +85,9 @@ export const causalConv1d: OpDefinition = {
     return {
       outputs: {
         y: dense(x.dtype, x.shape),
-        ...(options['finalState'] === true && { finalState: dense(x.dtype, [check.sizes[rows]!, W - 1, D]) }),
+        ...((options['finalState'] as boolean) && {
+          finalState: dense(x.dtype, [check.sizes[rows]!, W - 1, D]),
+        }),
       },
       inout: inputs['state'] ? ['state'] : [],
       sizes: check.sizes,
@@ -99,12 +109,18 @@ export const causalConv1dUpdate: OpDefinition = {
   name: 'causalConv1dUpdate',
   required: ['x', 'state', 'weight'],
   optional: ['bias', 'stateIndices'],
-  options: ['activation'],
+  options: { activation },
+  result: 'y',
+  decomposition(args, ops) {
+    const { x, ...others } = args as unknown as CausalConv1dUpdateArgs;
+    const { y } = ops.causalConv1d({ ...others, x: x.unsqueeze(1) });
+    return { y: y.reshape(x.shape) };
+  },
 
-  infer(inputs, options) {
+  infer(inputs) {
     const check = new Checker('causalConv1dUpdate', inputs);
     const x = check.shape('x', ['B', 'D'])!;
-    checkWeights('causalConv1dUpdate', check, options);
+    checkWeights(check);
     check.positive('B', 'D', 'W');
     const { slots } = checkSequences(check, inputs);
     checkState(check, 'state', x, [slots, check.sizes['W']! - 1, 'D']);
@@ -122,11 +138,10 @@ export const causalConv1dUpdate: OpDefinition = {
   },
 };
 
-function checkWeights(op: OpName, check: Checker, options: Options): void {
+function checkWeights(check: Checker): void {
   check.shape('weight', ['D', 'W']);
   check.shape('bias', ['D']);
   check.float('x', 'weight', 'bias');
-  checkOption(op, options, 'activation', "'silu'", (value) => value === 'silu');
 }
 
 function checkState(

@@ -176,26 +176,3 @@ export function channelsLast(dtype: DType, shape: readonly [number, number, numb
   const [, d, n] = shape;
   return { dtype, shape, strides: [n * d, 1, d], offset: 0 };
 }
-
-/** Throws unless an option is absent or what `wanted` says. */
-export function checkOption(
-  op: OpName,
-  options: Readonly<Record<string, unknown>>,
-  name: string,
-  wanted: string,
-  ok: (value: unknown) => boolean,
-): void {
-  const value = options[name];
-  if (value === undefined || ok(value)) return;
-  throw new SsError(
-    'argument-invalid',
-    `${op}: ${name} is ${JSON.stringify(value) ?? String(value)} where ${wanted} is wanted.`,
-    {
-      details: { op, [name]: value },
-    },
-  );
-}
-
-export function isFlag(value: unknown): boolean {
-  return typeof value === 'boolean';
-}

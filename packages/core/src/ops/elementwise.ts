@@ -2,7 +2,7 @@ import { isDType } from '../dtype.ts';
 import type { DType } from '../dtype.ts';
 import { elementCount } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { Checker, checkOption, dense } from './check.ts';
+import { Checker, dense } from './check.ts';
 import type { OpDefinition, OpName } from './op.ts';
 import { exactTolerance, pointwiseTolerance } from './tolerance.ts';
 
@@ -34,14 +34,15 @@ export const copy: OpDefinition = {
   name: 'copy',
   required: ['x'],
   optional: ['to'],
-  options: ['dtype'],
+  // Absent, it is x's.
+  options: { dtype: { wanted: 'a dtype', accepts: isDType } },
+  result: 'y',
 
   infer(inputs, options) {
     const check = new Checker('copy', inputs);
     const x = inputs['x']!;
     const to = inputs['to'];
     check.shape('to', x.shape);
-    checkOption('copy', options, 'dtype', 'a dtype', isDType);
     const dtype = to?.dtype ?? (options['dtype'] as DType | undefined) ?? x.dtype;
     if ((dtype === 'complex64') !== (x.dtype === 'complex64')) {
       throw check.error('dtype-unsupported', `${x.dtype} cannot be cast to ${dtype}.`);
@@ -59,7 +60,8 @@ export const add: OpDefinition = {
   name: 'add',
   required: ['a', 'b'],
   optional: [],
-  options: [],
+  options: {},
+  result: 'y',
 
   infer(inputs) {
     const check = new Checker('add', inputs);
@@ -79,7 +81,8 @@ function unary(name: OpName): OpDefinition {
     name,
     required: ['x'],
     optional: [],
-    options: [],
+    options: {},
+    result: 'y',
     infer(inputs) {
       const x = inputs['x']!;
       new Checker(name, inputs).float('x');

@@ -1,8 +1,9 @@
+import type { TensorSpec } from '../backend.ts';
 import { isDType, isFloat } from '../dtype.ts';
 import type { DType, FloatDType } from '../dtype.ts';
 import { elementCount } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
-import { Checker, checkOption, dense } from './check.ts';
+import { Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { exactTolerance, pointwiseTolerance } from './tolerance.ts';
 
@@ -20,7 +21,20 @@ export const embedding: OpDefinition = {
   name: 'embedding',
   required: ['ids', 'weight'],
   optional: [],
-  options: ['dtype'],
+  options: {
+    dtype: {
+      wanted: 'a floating-point dtype',
+      accepts: (value) => isDType(value) && isFloat(value),
+      default: 'f32',
+    },
+  },
+  result: 'y',
+  gradient: {
+    op: 'embeddingBackward',
+    inputs: ['ids'],
+    options: ({ weight }) => ({ rows: (weight as TensorSpec).shape[0] }),
+    cotangents: { weight: 'dweight' },
+  },
   packed: ['weight'],
 
   infer(inputs, options) {
@@ -30,16 +44,12 @@ export const embedding: OpDefinition = {
     check.shape('weight', ['V', 'K']);
     check.float('weight');
     check.positive('V', 'K');
-    checkOption(
-      'embedding',
-      options,
-      'dtype',
-      'a floating-point dtype',
-      (value) => isDType(value) && isFloat(value),
-    );
-    const dtype = (options['dtype'] as DType | undefined) ?? 'f32';
     check.sizes['R'] = elementCount(ids.shape);
-    return { outputs: { y: dense(dtype, [...ids.shape, check.sizes['K']!]) }, inout: [], sizes: check.sizes };
+    return {
+      outputs: { y: dense(options['dtype'] as DType, [...ids.shape, check.sizes['K']!]) },
+      inout: [],
+      sizes: check.sizes,
+    };
   },
 
   tolerance: (dtype) => (dtype === 'f64' || dtype === 'f32' ? exactTolerance() : pointwiseTolerance(dtype)),

@@ -1,7 +1,8 @@
 import type { FloatTensor, Tensor } from '../tensor.ts';
-import { checkCotangents, checkOption, dense, isFlag } from './check.ts';
+import { checkCotangents, dense } from './check.ts';
 import { linear } from './linear.ts';
 import type { OpDefinition } from './op.ts';
+import { flag } from './option.ts';
 import { dotTolerance } from './tolerance.ts';
 
 /** Gradients of y = x weight^T + bias; that of a residual is dy itself. */
@@ -29,10 +30,9 @@ export const linearBackward: OpDefinition = {
   name: 'linearBackward',
   required: ['x', 'weight', 'dy'],
   optional: [],
-  options: ['bias'],
+  options: { bias: flag },
 
   infer({ dy, ...forward }, options) {
-    checkOption('linearBackward', options, 'bias', 'a boolean', isFlag);
     const { sizes, outputs } = linear.infer(forward, {}, 'linearBackward');
     checkCotangents('linearBackward', { dy }, { dy: outputs['y']! });
     const { x, weight } = forward as { x: typeof dy & object; weight: typeof dy & object };
@@ -41,7 +41,7 @@ export const linearBackward: OpDefinition = {
       outputs: {
         dx: dense(x.dtype, x.shape),
         dweight: dense(wide, weight.shape),
-        ...(options['bias'] === true && { dbias: dense(wide, [sizes['M']!]) }),
+        ...((options['bias'] as boolean) && { dbias: dense(wide, [sizes['M']!]) }),
       },
       inout: [],
       sizes,

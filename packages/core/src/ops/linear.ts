@@ -19,7 +19,14 @@ export const linear: OpDefinition = {
   name: 'linear',
   required: ['x', 'weight'],
   optional: ['bias', 'residual'],
-  options: [],
+  options: {},
+  result: 'y',
+  gradient: {
+    op: 'linearBackward',
+    inputs: ['x', 'weight'],
+    options: ({ bias }) => ({ bias: bias !== undefined }),
+    cotangents: { x: 'dx', weight: 'dweight', bias: 'dbias', residual: 'dy' },
+  },
   packed: ['weight'],
 
   infer(inputs, _options, op = 'linear') {

@@ -1,6 +1,8 @@
 import type { Tensor } from '../tensor.ts';
-import { Checker, checkOption, dense } from './check.ts';
-import type { OpDefinition, OpName, Options } from './op.ts';
+import { Checker, dense } from './check.ts';
+import type { Inferred, OpDefinition, OpName, Specs } from './op.ts';
+import { integerOption, numberOption } from './option.ts';
+import type { Options } from './option.ts';
 import { exactTolerance, pointwiseTolerance } from './tolerance.ts';
 
 /** -log softmax(logits)[target] per row, in f32 (f64 for f64 logits). */
@@ -45,6 +47,11 @@ export interface SampleArgs {
   readonly vocabulary?: number | undefined;
 }
 
+/** The options of {@link SampleArgs} as they reach a backend: all of them. */
+export type SampleOptions = {
+  readonly [Name in Exclude<keyof SampleArgs, 'logits' | 'uniform' | 'recentIds'>]: number;
+};
+
 export interface SampleResult extends Disposable {
   /** (R) i32 */
   readonly ids: Tensor<'i32'>;
@@ -56,7 +63,9 @@ export const crossEntropy: OpDefinition = {
   name: 'crossEntropy',
   required: ['logits', 'targets'],
   optional: [],
-  options: [],
+  options: {},
+  result: 'loss',
+  gradient: { op: 'crossEntropyBackward', cotangents: { logits: 'dlogits' } },
   infer(inputs, _options, op = 'crossEntropy') {
     const check = new Checker(op, inputs);
     const logits = check.shape('logits', ['R', 'V'])!;
@@ -77,14 +86,18 @@ export const crossEntropy: OpDefinition = {
   example: (dtype, shape) => rows(dtype, shape, (r) => ({ targets: dense('i32', [r]) })),
 };
 
+/** Absent, all ids are real ones: V. */
+const vocabulary = integerOption('a positive integer', 1);
+
 export const argmax: OpDefinition = {
   name: 'argmax',
   required: ['logits'],
   optional: [],
-  options: ['vocabulary'],
+  options: { vocabulary },
+  result: 'ids',
   infer(inputs, options) {
     const check = checkLogits('argmax', inputs, options);
-    return { outputs: { ids: dense('i32', [check.sizes['R']!]) }, inout: [], sizes: check.sizes };
+    return inferred(check, options, { ids: dense('i32', [check.sizes['R']!]) });
   },
   tolerance: exactTolerance,
   example: (dtype, shape) => rows(dtype, shape, () => ({})),
@@ -94,31 +107,22 @@ export const sample: OpDefinition = {
   name: 'sample',
   required: ['logits', 'uniform'],
   optional: ['recentIds'],
-  options: ['temperature', 'topK', 'topP', 'minP', 'repetitionPenalty', 'vocabulary'],
+  options: {
+    temperature: numberOption('a number of at least 0', (t) => t >= 0, 1),
+    topK: integerOption('an integer of at least 0', 0, 0),
+    topP: numberOption('a number in (0, 1]', (p) => p > 0 && p <= 1, 1),
+    minP: numberOption('a number in [0, 1)', (p) => p >= 0 && p < 1, 0),
+    repetitionPenalty: numberOption('a number above 0', (penalty) => penalty > 0, 1),
+    vocabulary,
+  },
   infer(inputs, options) {
     const check = checkLogits('sample', inputs, options);
     check.shape('uniform', ['R']);
     check.dtype('uniform', ['f32']);
     check.shape('recentIds', ['R', 'H']);
     check.dtype('recentIds', ['i32']);
-    const number = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v);
-    checkOption('sample', options, 'temperature', 'a number of at least 0', (v) => number(v) && v >= 0);
-    checkOption(
-      'sample',
-      options,
-      'topK',
-      'an integer of at least 0',
-      (v) => Number.isInteger(v) && (v as number) >= 0,
-    );
-    checkOption('sample', options, 'topP', 'a number in (0, 1]', (v) => number(v) && v > 0 && v <= 1);
-    checkOption('sample', options, 'minP', 'a number in [0, 1)', (v) => number(v) && v >= 0 && v < 1);
-    checkOption('sample', options, 'repetitionPenalty', 'a number above 0', (v) => number(v) && v > 0);
     const R = check.sizes['R']!;
-    return {
-      outputs: { ids: dense('i32', [R]), logProbs: dense('f32', [R]) },
-      inout: [],
-      sizes: check.sizes,
-    };
+    return inferred(check, options, { ids: dense('i32', [R]), logProbs: dense('f32', [R]) });
   },
   tolerance: (_dtype, output) => (output === 'ids' ? exactTolerance() : { rtol: 1e-5, atol: 1e-5 }),
   example: (dtype, shape) => rows(dtype, shape, (r) => ({ uniform: dense('f32', [r]) })),
@@ -130,14 +134,22 @@ function checkLogits(op: OpName, inputs: Parameters<OpDefinition['infer']>[0], o
   check.float('logits');
   check.positive('V');
   const V = check.sizes['V']!;
-  checkOption(
-    op,
-    options,
-    'vocabulary',
-    `an integer from 1 to ${V}`,
-    (v) => Number.isInteger(v) && (v as number) >= 1 && (v as number) <= V,
-  );
+  const given = options['vocabulary'] as number | undefined;
+  if (given !== undefined && given > V)
+    throw check.error(
+      'argument-invalid',
+      `vocabulary is ${given} where an integer from 1 to ${V} is wanted.`,
+    );
   return check;
+}
+
+function inferred({ sizes }: Checker, { vocabulary }: Options, outputs: Specs): Inferred {
+  return {
+    outputs,
+    inout: [],
+    sizes,
+    ...(vocabulary === undefined && { options: { vocabulary: sizes['V'] } }),
+  };
 }
 
 function wide(dtype: 'f64' | (string & {})): 'f64' | 'f32' {

@@ -1,8 +1,9 @@
 import type { Tensor } from '../tensor.ts';
-import { checkCotangents, Checker, checkOption, dense } from './check.ts';
+import { checkCotangents, Checker, dense } from './check.ts';
 import { embedding } from './embedding.ts';
 import { crossEntropy } from './logits.ts';
 import type { OpDefinition } from './op.ts';
+import { integerOption } from './option.ts';
 import { dotTolerance } from './tolerance.ts';
 
 /** dlogits = (softmax(logits) - onehot(target)) * dloss; zero rows for negative targets. */
@@ -29,7 +30,8 @@ export const crossEntropyBackward: OpDefinition = {
   name: 'crossEntropyBackward',
   required: ['logits', 'targets', 'dloss'],
   optional: [],
-  options: [],
+  options: {},
+  result: 'dlogits',
   infer({ dloss, ...forward }) {
     const { sizes, outputs } = crossEntropy.infer(forward, {}, 'crossEntropyBackward');
     checkCotangents('crossEntropyBackward', { dloss }, { dloss: outputs['loss']! });
@@ -50,30 +52,24 @@ export const embeddingBackward: OpDefinition = {
   name: 'embeddingBackward',
   required: ['ids', 'dy'],
   optional: [],
-  options: ['rows'],
+  options: {
+    rows: { ...integerOption('a positive integer, the extent V of the weight,', 1), required: true },
+  },
+  result: 'dweight',
   infer({ ids, dy }, options) {
     const check = new Checker('embeddingBackward', { ids: ids!, dy: dy! });
     check.dtype('ids', ['i32']);
     check.float('dy');
     check.shape('dy', [...ids!.shape, 'K']);
     check.positive('K');
-    const { rows } = options;
-    if (rows === undefined)
-      throw check.error('argument-invalid', 'rows, the extent V of the weight, must be given.');
-    checkOption(
-      'embeddingBackward',
-      options,
-      'rows',
-      'a positive integer',
-      (v) => Number.isInteger(v) && (v as number) > 0,
-    );
+    const rows = options['rows'] as number;
     const K = check.sizes['K']!;
     const wide = dy!.dtype === 'f64' ? 'f64' : 'f32';
     const R = ids!.shape.reduce((a, b) => a * b, 1);
     return {
-      outputs: { dweight: dense(wide, [rows as number, K]) },
+      outputs: { dweight: dense(wide, [rows, K]) },
       inout: [],
-      sizes: { K, V: rows as number, R },
+      sizes: { K, V: rows, R },
     };
   },
   tolerance: (dtype, _output, sizes) => dotTolerance(dtype === 'f64' ? 'f64' : 'f32', { K: sizes['R'] ?? 1 }),

@@ -25,7 +25,7 @@ export const rmsNormBackward: OpDefinition = {
   name: 'rmsNormBackward',
   required: ['x', 'dy'],
   optional: ['weight', 'residual', 'gate', 'dsum'],
-  options: ['eps', 'groups'],
+  options: rmsNorm.options,
 
   infer(inputs, options) {
     const { dy, dsum, ...forward } = inputs;

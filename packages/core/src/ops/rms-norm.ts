@@ -1,6 +1,7 @@
 import type { FloatTensor, Tensor } from '../tensor.ts';
-import { Checker, checkOption, dense } from './check.ts';
+import { Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
+import { integerOption, numberOption } from './option.ts';
 import { pointwiseTolerance } from './tolerance.ts';
 
 /**
@@ -37,7 +38,14 @@ export const rmsNorm: OpDefinition = {
   name: 'rmsNorm',
   required: ['x'],
   optional: ['weight', 'residual', 'gate'],
-  options: ['eps', 'groups'],
+  options: {
+    eps: numberOption('a positive number', (eps) => eps > 0, 1e-5),
+    groups: integerOption('a positive integer', 1, 1),
+  },
+  gradient: {
+    op: 'rmsNormBackward',
+    cotangents: { x: 'dx', weight: 'dweight', residual: 'dresidual', gate: 'dgate' },
+  },
 
   infer(inputs, options, op = 'rmsNorm') {
     const check = new Checker(op, inputs);
@@ -51,15 +59,7 @@ export const rmsNorm: OpDefinition = {
     check.sameDType('x', 'gate');
     check.dtype('residual', [x.dtype, 'f32']);
     check.positive('K');
-    checkOption(
-      op,
-      options,
-      'eps',
-      'a positive number',
-      (v) => typeof v === 'number' && v > 0 && Number.isFinite(v),
-    );
-    checkOption(op, options, 'groups', 'a positive integer', (v) => Number.isInteger(v) && (v as number) > 0);
-    check.sizes['G'] = (options['groups'] as number | undefined) ?? 1;
+    check.sizes['G'] = options['groups'] as number;
     check.groups('K', 'G');
     check.sizes['R'] = rows.reduce((a, b) => a * b, 1);
     const residual = inputs['residual'];

@@ -2,6 +2,7 @@ import type { FloatDType } from '../dtype.ts';
 import type { FloatTensor, Tensor } from '../tensor.ts';
 import { channelsLast, checkCotangents, gradientsOf } from './check.ts';
 import type { OpDefinition } from './op.ts';
+import { flag } from './option.ts';
 import { selectiveScan } from './selective-scan.ts';
 import type { SelectiveScanArgs } from './selective-scan.ts';
 import { sequenceInputs } from './sequences.ts';
@@ -43,7 +44,7 @@ export const selectiveScanBackward: OpDefinition = {
   name: 'selectiveScanBackward',
   required: ['u', 'delta', 'A', 'B', 'C', 'dy'],
   optional: ['D', 'z', 'deltaBias', 'initialState', 'dfinalState', ...sequenceInputs],
-  options: ['softplus', 'reverse'],
+  options: { softplus: flag, reverse: flag },
 
   infer(inputs, options) {
     const { dy, dfinalState, ...forward } = inputs;

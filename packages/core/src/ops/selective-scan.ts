@@ -1,7 +1,8 @@
 import type { FloatDType } from '../dtype.ts';
 import type { FloatTensor, Tensor } from '../tensor.ts';
-import { checkOption, channelsLast, Checker, dense, isFlag } from './check.ts';
+import { channelsLast, Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
+import { flag } from './option.ts';
 import { checkSequences, sequenceInputs } from './sequences.ts';
 import type { SequenceArgs } from './sequences.ts';
 import { scanTolerance } from './tolerance.ts';
@@ -57,7 +58,21 @@ export const selectiveScan: OpDefinition = {
   name: 'selectiveScan',
   required: ['u', 'delta', 'A', 'B', 'C'],
   optional: ['D', 'z', 'deltaBias', 'initialState', 'state', ...sequenceInputs],
-  options: ['softplus', 'finalState', 'reverse'],
+  options: { softplus: flag, finalState: flag, reverse: flag },
+  gradient: {
+    op: 'selectiveScanBackward',
+    cotangents: {
+      u: 'du',
+      delta: 'ddelta',
+      A: 'dA',
+      B: 'dB',
+      C: 'dC',
+      D: 'dD',
+      z: 'dz',
+      deltaBias: 'ddeltaBias',
+      initialState: 'dinitialState',
+    },
+  },
 
   infer(inputs, options, op = 'selectiveScan') {
     const check = new Checker(op, inputs);
@@ -84,8 +99,6 @@ export const selectiveScan: OpDefinition = {
       check.shape(name, [slots, 'D', 'N']);
       check.dtype(name, [stateDType]);
     }
-    for (const name of ['softplus', 'finalState', 'reverse'])
-      checkOption(op, options, name, 'a boolean', isFlag);
     if (inputs['state'] && (inputs['initialState'] || options['finalState'])) {
       throw check.error(
         'argument-invalid',
@@ -96,7 +109,7 @@ export const selectiveScan: OpDefinition = {
     return {
       outputs: {
         y: dense(u.dtype, [B, L, D]),
-        ...(options['finalState'] === true && {
+        ...((options['finalState'] as boolean) && {
           finalState: channelsLast(stateDType, [check.sizes[rows]!, D, N]),
         }),
       },

@@ -1,6 +1,7 @@
 import type { Tensor } from '../tensor.ts';
-import { checkOption, Checker, dense, isFlag } from './check.ts';
+import { Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
+import { flag } from './option.ts';
 import { checkSequences } from './sequences.ts';
 import { stateUpdateTolerance } from './tolerance.ts';
 
@@ -42,9 +43,25 @@ export const selectiveStateUpdate: OpDefinition = {
   name: 'selectiveStateUpdate',
   required: ['state', 'x', 'dt', 'A', 'B', 'C'],
   optional: ['D', 'z', 'dtBias', 'stateIndices'],
-  options: ['softplus'],
+  options: { softplus: flag },
+  result: 'y',
+  decomposition(args, ops) {
+    const { x, dt, B, C, z, dtBias, ...others } = args as unknown as SelectiveStateUpdateArgs;
+    // Heads would have to become channels side by side, which is no view of a broadcast A.
+    if (x.shape.length !== 2) return undefined;
+    const { y } = ops.selectiveScan({
+      ...others,
+      u: x.unsqueeze(1),
+      delta: dt.unsqueeze(1),
+      B: B.unsqueeze(1),
+      C: C.unsqueeze(1),
+      z: z?.unsqueeze(1),
+      deltaBias: dtBias,
+    });
+    return { y: y.reshape(x.shape) };
+  },
 
-  infer(inputs, options) {
+  infer(inputs) {
     const check = new Checker('selectiveStateUpdate', inputs);
     const heads = inputs['x']!.shape.length === 3;
     const channel = heads ? ['H', 'P'] : ['D'];
@@ -61,7 +78,6 @@ export const selectiveStateUpdate: OpDefinition = {
     check.positive('B', 'N', ...channel);
     check.sizes['G'] ??= 1;
     check.groups(heads ? 'H' : 'D', 'G');
-    checkOption('selectiveStateUpdate', options, 'softplus', 'a boolean', isFlag);
     return { outputs: { y: dense(x.dtype, x.shape) }, inout: ['state'], sizes: check.sizes };
   },
 

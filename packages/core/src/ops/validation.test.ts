@@ -265,7 +265,7 @@ describe.each(entries)('%s', (op, { tensors, wrong = {} }) => {
       (name) => !exclusive.includes(name) || name in tensors,
     );
     expect(Object.keys(tensors).toSorted()).toEqual(expected.toSorted());
-    expect(Object.keys(wrong).toSorted()).toEqual(options.toSorted());
+    expect(Object.keys(wrong).toSorted()).toEqual(Object.keys(options).toSorted());
   });
 
   test.each([...mistakes(op)])('refuses %s', (_what, args, code) => {

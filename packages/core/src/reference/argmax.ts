@@ -4,7 +4,7 @@ import { store, values } from './values.ts';
 /** The id of the largest logit of each row. */
 export function argmax({ inputs, outputs, options, sizes }: BoundCall<Uint8Array>): void {
   const { R, V } = sizes as { R: number; V: number };
-  const vocabulary = (options['vocabulary'] as number | undefined) ?? V;
+  const vocabulary = options['vocabulary'] as number;
   const logits = values(inputs['logits']!);
   const ids = Array.from({ length: R }, (_, r) => largest(logits.subarray(r * V, r * V + vocabulary)));
   store(outputs['ids']!, ids);

@@ -8,7 +8,7 @@ import { store, values } from './values.ts';
  */
 export function rmsNormBackward({ inputs, outputs, options, sizes }: BoundCall<Uint8Array>): void {
   const { R, K, G } = sizes as { R: number; K: number; G: number };
-  const eps = (options['eps'] as number | undefined) ?? 1e-5;
+  const eps = options['eps'] as number;
   const x = values(inputs['x']!);
   const dy = values(inputs['dy']!);
   const weight = inputs['weight'] && values(inputs['weight']);

@@ -5,7 +5,7 @@ import { store, values } from './values.ts';
 /** y = x / sqrt(mean(x^2) + eps) * weight over each group of the last axis, after residual and gate. */
 export function rmsNorm({ inputs, outputs, options, sizes }: BoundCall<Uint8Array>): void {
   const { R, K, G } = sizes as { R: number; K: number; G: number };
-  const eps = (options['eps'] as number | undefined) ?? 1e-5;
+  const eps = options['eps'] as number;
   const x = values(inputs['x']!);
   const weight = inputs['weight'] && values(inputs['weight']);
   if (inputs['residual']) {

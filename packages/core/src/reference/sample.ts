@@ -1,16 +1,14 @@
 import type { BoundCall } from '../backend.ts';
-import type { SampleArgs } from '../ops/logits.ts';
+import type { SampleOptions } from '../ops/logits.ts';
 import { largest } from './argmax.ts';
 import { scalar } from './scalar.ts';
 import { store, values } from './values.ts';
-
-type Rules = Omit<SampleArgs, 'logits' | 'uniform' | 'recentIds'>;
 
 /** One id per row: penalty, temperature, top-k, top-p, min-p, then the inverse of the cumulated distribution. */
 export function sample({ inputs, outputs, options, sizes }: BoundCall<Uint8Array>): void {
   const { R, V } = sizes as { R: number; V: number };
   const H = sizes['H'] ?? 0;
-  const rules = options as Rules;
+  const rules = options as unknown as SampleOptions;
   const logits = values(inputs['logits']!);
   const uniform = values(inputs['uniform']!);
   const recent = inputs['recentIds'] ? values(inputs['recentIds']) : new Float64Array(0);
@@ -19,9 +17,9 @@ export function sample({ inputs, outputs, options, sizes }: BoundCall<Uint8Array
   for (let r = 0; r < R; r++) {
     // NaN says nothing about how probable an id is, so it is never drawn.
     const given = logits
-      .subarray(r * V, r * V + (rules.vocabulary ?? V))
+      .subarray(r * V, r * V + rules.vocabulary)
       .map((l) => (Number.isNaN(l) ? -Infinity : l));
-    const row = penalised(given, recent.subarray(r * H, (r + 1) * H), rules.repetitionPenalty ?? 1, V);
+    const row = penalised(given, recent.subarray(r * H, (r + 1) * H), rules.repetitionPenalty, V);
     ids[r] = draw(row, uniform[r]!, rules);
     logProbs[r] = scalar.logSoftmax(given)[ids[r]!]!;
   }
@@ -39,11 +37,7 @@ function penalised(given: Float64Array, recent: Float64Array, penalty: number, V
   return row;
 }
 
-function draw(
-  row: Float64Array,
-  uniform: number,
-  { temperature = 1, topK = 0, topP = 1, minP = 0 }: Rules,
-): number {
+function draw(row: Float64Array, uniform: number, { temperature, topK, topP, minP }: SampleOptions): number {
   if (temperature === 0) return largest(row);
   const order = Uint32Array.from(row.keys()).toSorted((a, b) => compare(row[b]!, row[a]!) || a - b);
   let kept = topK > 0 ? order.subarray(0, topK) : order;

@@ -5,12 +5,11 @@ import type { Decision } from './decision.ts';
 import type { SelectRequest } from './request.ts';
 
 /** The ops a backend would have to have, as a blocker. */
-export function lacking(backend: Backend, needed: readonly OpName[]): Blocker | undefined {
-  const lacks = needed.filter((op) => !backend.ops.includes(op));
-  if (lacks.length === 0) return undefined;
+export function lacking(ops: readonly OpName[]): Blocker | undefined {
+  if (ops.length === 0) return undefined;
   return {
     code: 'op-missing',
-    message: `it lacks ${lacks.join(', ')}`,
+    message: `it lacks ${ops.join(', ')}`,
     origin: 'request',
     fix: "select({ fallback: 'op' }) lets other backends run what it lacks",
   };

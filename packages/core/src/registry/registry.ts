@@ -1,12 +1,8 @@
 import { backendApiVersion } from '../backend.ts';
 import type { Backend, BackendRegistration, Blocker, OpCall, Probe } from '../backend.ts';
-import type { DType } from '../dtype.ts';
-import { assess } from '../engine/assess.ts';
 import type { Engine } from '../engine/engine.ts';
 import { readEnvironment } from '../environment.ts';
 import { SsError, abortedError, throwIfAborted } from '../errors.ts';
-import type { OpDefinition } from '../ops/op.ts';
-import type { Shape } from '../shape.ts';
 import { show } from '../shape.ts';
 import { logTrace, trace, tracing } from '../trace.ts';
 import { Decision } from './decision.ts';
@@ -104,7 +100,9 @@ export class BackendRegistry {
           tried = true;
           const backend = await this.#load(entry, request.signal);
           const needed = wanted.ops ?? this.#engine?.inferenceOps ?? [];
-          const lacks = backend && wanted.fallback === 'backend' ? lacking(backend, needed) : undefined;
+          const missingHere =
+            backend && wanted.fallback === 'backend' ? this.#engine!.missingOps(backend, needed) : [];
+          const lacks = lacking(missingHere);
           if (lacks) {
             missing.set(id, lacks);
             await backend!.dispose();
@@ -157,7 +155,7 @@ export class BackendRegistry {
 
   #explain(query: ExplainQuery): Decision {
     const { op, dtype = 'f32', shape = [1, 64, 16] } = query;
-    const call = op && this.#engine && exampleCall(this.#engine.ops[op], dtype, shape);
+    const call = op && this.#engine?.exampleCall(op, dtype, shape);
     const blocked = new Map<string, Blocker>();
     const request = { require: readEnvironment().backend };
     let chosen = false;
@@ -172,7 +170,7 @@ export class BackendRegistry {
         const { id } = entry.registration;
         if (this.#excluded(id, request)) return 'excluded';
         if (entry.failure || entry.probe?.available === false) return 'blocked';
-        const assessment = call && entry.backend && assess(entry.backend, call);
+        const assessment = call && entry.backend && this.#engine!.assessByParts(entry.backend, call);
         if (assessment && !assessment.ok) {
           blocked.set(id, assessment.blockers[0]);
           return 'blocked';
@@ -202,16 +200,22 @@ export class BackendRegistry {
         const what = status(entry);
         const blocker = blocked.get(id) ?? entry.failure;
         const probed = entry.probe?.available === false ? entry.probe.blockers : [];
-        const assessment =
-          call && entry.backend && what !== 'blocked' ? assess(entry.backend, call) : undefined;
+        const { parts, ...plan } =
+          call && entry.backend && what !== 'blocked'
+            ? this.#engine!.assessByParts(entry.backend, call)
+            : { ok: false as const };
         return {
           id,
           priority,
           status: what,
           blockers: what !== 'blocked' ? [] : blocker ? [blocker] : probed,
-          notes:
-            entry.backend && (what === 'chosen' || what === 'fallback') ? describeDevice(entry.backend) : [],
-          ...(assessment?.ok && { plan: assessment }),
+          notes: [
+            ...(entry.backend && (what === 'chosen' || what === 'fallback')
+              ? describeDevice(entry.backend)
+              : []),
+            ...(parts ? [`as ${parts.join(', ')}`] : []),
+          ],
+          ...(plan.ok && { plan }),
         };
       }),
     );
@@ -294,11 +298,6 @@ const shared: unique symbol = Symbol.for('@ss/registry@1') as never;
 export function defaultRegistry(): BackendRegistry {
   const global = globalThis as { [shared]?: BackendRegistry };
   return (global[shared] ??= createRegistry());
-}
-
-function exampleCall(definition: OpDefinition, dtype: DType, shape: Shape): OpCall {
-  const { inputs, options } = definition.example(dtype, shape);
-  return { op: definition.name, inputs, options, ...definition.infer(inputs, options) };
 }
 
 let reported = false;

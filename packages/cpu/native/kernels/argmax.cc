@@ -59,7 +59,7 @@ struct Cut {
 
   explicit Cut(const Call& call)
       : R(call.Size(kR)),
-        vocabulary(static_cast<int64_t>(call.Option(0, static_cast<double>(call.Size(kV))))),
+        vocabulary(static_cast<int64_t>(call.Option(0))),
         slices((vocabulary + kSlice - 1) / kSlice) {}
 };
 

@@ -189,7 +189,6 @@ enum NormBackwardArg { kX, kDy, kWeight, kResidual, kGate, kDsum, kDx, kDweight,
 enum NormBackwardOption { kEps, kGroups };
 enum NormBackwardSize { kR, kK, kG };
 
-constexpr double kDefaultEps = 1e-5;
 /** Slices of rows that dweight is summed in; a constant, so that its bits do not depend on the number of threads. */
 constexpr int64_t kMostSlices = 64;
 /** Columns of dweight that one unit adds up. */
@@ -219,7 +218,7 @@ Assessment AssessNormBackward(const Call& call) {
 
 std::vector<Phase> PlanNormBackward(const Call& call) {
   const int64_t R = call.Size(kR), K = call.Size(kK);
-  NormBackward norm = {static_cast<size_t>(K), static_cast<size_t>(call.Size(kG)), call.Option(kEps, kDefaultEps), {}};
+  NormBackward norm = {static_cast<size_t>(K), static_cast<size_t>(call.Size(kG)), call.Option(kEps), {}};
   if (call[kWeight]) norm.weight = {call[kWeight].data, call[kWeight].Step(0), call[kWeight].dtype};
   const Rows<NormBackward::rows> rows(call, {kX, kDy, kResidual, kGate, kDsum, kDx, kDresidual, kDgate});
   const int64_t slice = SliceRows(call), slices = Slices(call);

@@ -120,8 +120,6 @@ enum NormArg { kX, kWeight, kResidual, kGate, kY, kSum };
 enum NormOption { kEps, kGroups };
 enum NormSize { kR, kK, kG };
 
-constexpr double kDefaultEps = 1e-5;
-
 Assessment AssessNorm(const Call& call) {
   Assessment assessment;
   for (int arg : {kX, kResidual, kGate, kWeight}) {
@@ -139,7 +137,7 @@ Assessment AssessNorm(const Call& call) {
 
 std::vector<Phase> PlanNorm(const Call& call) {
   const int64_t R = call.Size(kR), K = call.Size(kK);
-  Norm norm = {static_cast<size_t>(K), static_cast<size_t>(call.Size(kG)), call.Option(kEps, kDefaultEps), {}};
+  Norm norm = {static_cast<size_t>(K), static_cast<size_t>(call.Size(kG)), call.Option(kEps), {}};
   if (call[kWeight]) norm.weight = {call[kWeight].data, call[kWeight].Step(0), call[kWeight].dtype};
   const Rows<Norm::rows> rows(call, {kX, kResidual, kGate, kSum, kY});
   const int64_t block = RowsOfUnit(K);

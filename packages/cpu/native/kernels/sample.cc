@@ -182,11 +182,11 @@ size_t Penalise(const Arg& recent, int64_t r, int64_t H, int64_t V, double penal
 
 std::vector<Phase> PlanSample(const Call& call) {
   const int64_t R = call.Size(kR), V = call.Size(kV), H = call[kRecentIds] ? call.Size(kH) : 0;
-  const size_t count = static_cast<size_t>(call.Option(kVocabulary, static_cast<double>(V)));
-  const Rules rules = {call.Option(kTemperature, 1), call.Option(kTopP, 1), call.Option(kMinP, 0),
-                       call.Option(kRepetitionPenalty, 1),
+  const size_t count = static_cast<size_t>(call.Option(kVocabulary));
+  const Rules rules = {call.Option(kTemperature), call.Option(kTopP), call.Option(kMinP),
+                       call.Option(kRepetitionPenalty),
                        // Whatever is larger than any vocabulary is no limit.
-                       static_cast<size_t>(std::min(call.Option(kTopK, 0), 0x1p32))};
+                       static_cast<size_t>(std::min(call.Option(kTopK), 0x1p32))};
   const SampleScratch layout(call);
   const Arg logits = call[kLogits], uniform = call[kUniform], recent = call[kRecentIds], ids = call[kIds],
             log_probs = call[kLogProbs];

@@ -71,8 +71,8 @@ function valuesOf(call: Bound): Work<typeof logitsArgs>['values'] {
   const { inputs, outputs, options } = call;
   const { V, vocabulary } = extents(call);
   const { recentIds } = inputs;
-  const number = (name: string, fallback: number): number =>
-    (options[name] as number | undefined) ?? fallback;
+  // A loss has none of them.
+  const number = (name: string): number => (options[name] as number | undefined) ?? 0;
   const output = (name: string): number => (outputs[name] ? addressOf(outputs[name]) : 0);
   return {
     V,
@@ -88,11 +88,11 @@ function valuesOf(call: Bound): Work<typeof logitsArgs>['values'] {
     recentIds: recentIds ? addressOf(recentIds) : 0,
     recentR: recentIds ? stride(recentIds, 0) : 0,
     recentH: recentIds ? stride(recentIds, 1) : 0,
-    topK: number('topK', 0),
-    ...double('temperature', number('temperature', 1)),
-    ...double('topP', number('topP', 1)),
-    ...double('minP', number('minP', 0)),
-    ...double('repetitionPenalty', number('repetitionPenalty', 1)),
+    topK: number('topK'),
+    ...double('temperature', number('temperature')),
+    ...double('topP', number('topP')),
+    ...double('minP', number('minP')),
+    ...double('repetitionPenalty', number('repetitionPenalty')),
   };
 }
 

@@ -41,7 +41,7 @@ export const rmsNormBackward: KernelOp = {
         R,
         K,
         G,
-        eps: (options['eps'] as number | undefined) ?? 1e-5,
+        eps: options['eps'] as number,
         sliceRows,
         dtype: code(inputs['x']!.dtype),
         ...rowFields(inputs['x'], 'x'),

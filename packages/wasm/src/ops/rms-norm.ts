@@ -5,9 +5,6 @@ import type { KernelOp, Work } from './kernel-op.ts';
 import { floats, narrowFloats, unsupported } from './refusal.ts';
 import { rowFields } from './rows.ts';
 
-/** Of the contract. */
-const defaultEps = 1e-5;
-
 export const rmsNorm: KernelOp = {
   assess(call, { threads }) {
     const refused = unsupported(call, { '*': narrowFloats, weight: floats });
@@ -34,7 +31,7 @@ export const rmsNorm: KernelOp = {
       values: {
         K,
         groups: G,
-        eps: (options['eps'] as number | undefined) ?? defaultEps,
+        eps: options['eps'] as number,
         dtype: codeOf(inputs['x']),
         ...rowFields(inputs['x'], 'x'),
         weight: rowFields(inputs['weight'], 'weight').weight,

@@ -188,6 +188,6 @@ function extents({ sizes, options }: Bound): {
   readonly groups: number;
 } {
   const { R, K, G } = sizes as { R: number; K: number; G: number };
-  const eps = (options['eps'] as number | undefined) ?? 1e-5;
+  const eps = options['eps'] as number;
   return { params: { K, G, width: K / G, eps }, groups: R * G };
 }

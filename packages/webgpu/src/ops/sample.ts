@@ -1,3 +1,4 @@
+import type { SampleOptions } from '@ss/core';
 import { dispatch } from '../shader/kernel.ts';
 import type { Kernel } from '../shader/kernel.ts';
 import { maybe, operand, scratchOperand } from '../shader/operand.ts';
@@ -80,7 +81,7 @@ export const argmax: KernelOp = {
     dispatch(argmaxKernel, {
       spec: {},
       operands: { logits: operand(inputs['logits']!), ids: operand(outputs['ids']!, []) },
-      params: { vocabulary: (options['vocabulary'] as number | undefined) ?? sizes['V']! },
+      params: { vocabulary: options['vocabulary'] as number },
       groups: sizes['R']!,
     }),
   ],
@@ -329,16 +330,15 @@ export const sample: KernelOp = {
       ok: true,
       numerics: 'tolerance',
       ...(call.inputs['recentIds'] && {
-        scratchBytes: 4 * Math.max(1, call.sizes['R']!) * vocabularyOf(call),
+        scratchBytes: 4 * Math.max(1, call.sizes['R']!) * (call.options['vocabulary'] as number),
       }),
     },
 
   dispatches(call) {
     const { inputs, outputs, sizes, options, scratch } = call;
     const { R } = sizes as { R: number };
-    const number = (name: string, otherwise: number): number =>
-      (options[name] as number | undefined) ?? otherwise;
-    const vocabulary = vocabularyOf(call);
+    const { vocabulary, topK, temperature, topP, minP, repetitionPenalty } =
+      options as unknown as SampleOptions;
     const logits = operand(inputs['logits']!);
     const recent = maybe(inputs['recentIds']);
     const adjusted = recent && scratchOperand(scratch!, 0, [R, vocabulary]);
@@ -352,7 +352,7 @@ export const sample: KernelOp = {
                 vocabulary,
                 H: sizes['H']!,
                 E: R * vocabulary,
-                penalty: number('repetitionPenalty', 1),
+                penalty: repetitionPenalty,
               },
               groups: Math.ceil((R * vocabulary) / lanes),
             }),
@@ -369,21 +369,14 @@ export const sample: KernelOp = {
         },
         params: {
           vocabulary,
-          topK: number('topK', 0),
+          topK,
           bits: Math.ceil(Math.log2(vocabulary + 1)),
-          temperature: number('temperature', 1),
-          topP: number('topP', 1),
-          minP: number('minP', 0),
+          temperature,
+          topP,
+          minP,
         },
         groups: R,
       }),
     ];
   },
 };
-
-function vocabularyOf({
-  sizes,
-  options,
-}: Pick<Parameters<KernelOp['assess']>[0], 'sizes' | 'options'>): number {
-  return (options['vocabulary'] as number | undefined) ?? sizes['V']!;
-}
