@@ -103,6 +103,11 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 }
 
+/** A copy that nobody can change, of a list that may be somebody else's. */
+export function frozen(list: readonly number[]): readonly number[] {
+  return Object.freeze([...list]);
+}
+
 /** `(2, 3, 4)`, as shapes are written in messages. */
 export function show(shape: Shape): string {
   return `(${shape.join(', ')})`;

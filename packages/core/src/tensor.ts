@@ -9,6 +9,7 @@ import {
   elementCount,
   elementSpan,
   forEachPosition,
+  frozen,
   isContiguous,
   show,
 } from './shape.ts';
@@ -39,14 +40,16 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
 
   /** @internal Takes over one reference of `storage`. */
   constructor(storage: Storage, init: TensorInit<D>) {
-    checkShape(init.shape, 'A tensor');
     this.#storage = storage;
     this.dtype = init.dtype;
-    this.shape = init.shape;
-    this.strides = init.strides;
+    this.shape = frozen(init.shape);
+    this.strides = frozen(init.strides);
     this.offset = init.offset;
     this.format = init.format;
+    checkShape(this.shape, 'A tensor');
     if (this.format === undefined) this.#checkBounds();
+    // What was checked is what every call will see: kernels take shapes at their word.
+    Object.freeze(this);
     track(this);
   }
 

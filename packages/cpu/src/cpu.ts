@@ -10,14 +10,15 @@ const mostThreads = 256;
  * that its library was built for.
  * @throws SsError `argument-invalid` for an option that means nothing
  */
-export function cpu(options: CpuOptions = {}): BackendRegistration {
+export function cpu(given: CpuOptions = {}): BackendRegistration {
+  const options = { ...given };
   check(options);
   return defineBackend({
     apiVersion: 1,
     id: 'cpu',
     priority: 200,
     probe: () => probe(options.library),
-    load: async (given): Promise<Backend> => (await import('./load.ts')).load(options, given),
+    load: async (request): Promise<Backend> => (await import('./load.ts')).load(options, request),
   });
 }
 

@@ -284,6 +284,17 @@ export class SumPartsArgs {
   partBytes: u32;
 }
 
+/** out[slot] = the sum over the sequences that name it of their parts; rows of both are `width` elements, dense. */
+@unmanaged
+export class SumSlotsArgs {
+  out: usize;
+  dtype: u32;
+  width: u32;
+  S: u32;
+  stateIndices: usize;
+  parts: usize;
+}
+
 /** Causal convolution: S sequences, L steps in a row, D channels, width W. */
 @unmanaged
 export class ConvArgs {

@@ -19,7 +19,7 @@ import { madd, minimum } from './vector';
 /** @returns 1 + the index of a sequence whose bounds or state are outside */
 export function causalConv1dBackward(args: usize, begin: u32, end: u32, scratch: usize): u32 {
   const a = changetype<ConvBackwardArgs>(args);
-  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots);
+  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots, false);
   if (fault) return fault;
   const perSequence = (a.D + BLOCK - 1) / BLOCK;
   for (; begin < end; begin++) convBlock(a, begin / perSequence, (begin % perSequence) * BLOCK, scratch);
@@ -46,7 +46,7 @@ function convBlock(a: ConvBackwardArgs, sequence: u32, d: u32, scratch: usize): 
   } else {
     for (let k: u32 = 0; k < W; k++) loadRow(w + k * ROW, a.weight + d * a.weightD + k * a.weightW, a.weightD, a.weightType, count);
     if (a.bias) loadRow(bias, a.bias + d * a.biasD, a.biasD, a.biasType, count);
-    const h0 = a.h0 + <usize>slot * a.h0B + d * a.h0D, dh0 = a.dh0 + <usize>slot * a.dh0B + d * a.dh0D, dh1 = a.dh1 + sequence * a.dh1B + d * a.dh1D;
+    const h0 = a.h0 + <usize>slot * a.h0B + d * a.h0D, dh0 = a.dh0 + <usize>sequence * a.dh0B + d * a.dh0D, dh1 = a.dh1 + sequence * a.dh1B + d * a.dh1D;
     if (a.h0) for (let k: u32 = 0; k < past; k++) loadRow(p + k * ROW, h0 + k * a.h0W, a.h0D, a.h0Type, count);
     for (let t: u32 = 0; t < length + past; t++) {
       const now = ds + (t % W) * ROW;

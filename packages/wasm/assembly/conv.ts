@@ -18,10 +18,10 @@ import { madd, minimum, roundUp } from './vector';
 /** Channels per unit of work. */
 export const CONV_UNIT: u32 = 16;
 
-/** Returns 0, or 1 + the index of a sequence that is outside its bounds. */
+/** Returns 0, or what {@link sequenceFault} says. */
 export function causalConv1d(args: usize, begin: u32, end: u32, scratch: usize): u32 {
   const a = changetype<ConvArgs>(args);
-  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots);
+  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots, a.h1BySlot != 0);
   if (fault) return fault;
   const perRow = roundUp(a.D, CONV_UNIT) / CONV_UNIT;
   while (begin < end) {

@@ -7,7 +7,7 @@ export { selectiveScan, SCAN_BLOCK, SCAN_UNIT } from './scan';
 export { selectiveScanBackward } from './scan-backward';
 export { SCAN_BACKWARD_BLOCK } from './scan-backward-slice';
 export { SCAN_BACKWARD_TILE } from './scan-backward-states';
-export { sumParts } from './sum-parts';
+export { sumParts, sumSlots } from './sum-parts';
 export { causalConv1dBackward } from './conv-backward';
 export { crossEntropyBackward, embeddingBackward } from './loss-backward';
 export { rmsNormBackward } from './norm-backward';

@@ -27,7 +27,7 @@ import { minimum } from './vector';
 /** @returns 1 + the index of a sequence whose bounds or state are outside */
 export function selectiveScanBackward(args: usize, begin: u32, end: u32, scratch: usize): u32 {
   const a = changetype<ScanBackwardArgs>(args);
-  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots);
+  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots, false);
   if (fault) return fault;
   for (; begin < end; begin++) {
     const part = begin % a.slices;
@@ -50,7 +50,7 @@ function scanSlice(a: ScanBackwardArgs, sequence: u32, h: u32, part: u32, scratc
     if (a.dh1) loadBlocks(s.g, a.dh1 + sequence * a.dh1B + h * a.dh1H + s.p * a.dh1P, a.dh1P, a.dh1N, F32, a.N, s);
     walkForward(a, s);
     walkBackward(a, s, h, part);
-    if (a.dh0) storeBlocks(a.dh0 + <usize>slot * a.dh0B + h * a.dh0H + s.p * a.dh0P, a.dh0P, a.dh0N, s.g, a.N, s);
+    if (a.dh0) storeBlocks(a.dh0 + <usize>sequence * a.dh0B + h * a.dh0H + s.p * a.dh0P, a.dh0P, a.dh0N, s.g, a.N, s);
   } else {
     clearSequence(a, s, h, part);
   }

@@ -33,11 +33,11 @@ export const SCAN_UNIT: u32 = 16;
 
 /**
  * One unit of work is {@link SCAN_UNIT} channels of one head of one sequence.
- * Returns 0, or 1 + the index of a sequence that is outside its bounds.
+ * Returns 0, or what {@link sequenceFault} says.
  */
 export function selectiveScan(args: usize, begin: u32, end: u32, scratch: usize): u32 {
   const a = changetype<ScanArgs>(args);
-  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots);
+  const fault = sequenceFault(a.S, a.L, a.cuSeqlens, a.stateIndices, a.slots, a.h1BySlot != 0);
   if (fault) return fault;
   const perHead = roundUp(a.P, SCAN_UNIT) / SCAN_UNIT;
   while (begin < end) {

@@ -11,14 +11,15 @@ const mostThreads = 256;
  * browsers and workers without configuration.
  * @throws SsError `argument-invalid` for an option that means nothing
  */
-export function wasm(options: WasmOptions = {}): BackendRegistration {
+export function wasm(given: WasmOptions = {}): BackendRegistration {
+  const options = { ...given };
   check(options);
   return defineBackend({
     apiVersion: 1,
     id: 'wasm',
     priority: 100,
     probe,
-    load: async (given): Promise<Backend> => (await import('./load.ts')).load(options, given),
+    load: async (request): Promise<Backend> => (await import('./load.ts')).load(options, request),
   });
 }
 

@@ -13,14 +13,15 @@ const fallbackPriority = 50;
  * package `webgpu`.
  * @throws SsError `argument-invalid` for an option that means nothing
  */
-export function webgpu(options: WebGpuOptions = {}): BackendRegistration {
+export function webgpu(given: WebGpuOptions = {}): BackendRegistration {
+  const options = { ...given };
   check(options);
   return defineBackend({
     apiVersion: 1,
     id: 'webgpu',
     priority,
     probe: () => probe(options),
-    load: async (given): Promise<Backend> => (await import('./load.ts')).load(options, given),
+    load: async (request): Promise<Backend> => (await import('./load.ts')).load(options, request),
   });
 }
 

@@ -1,13 +1,15 @@
-import { CallFailure, SsError } from '@ss/core';
+import { CallFailure, encode, fromBytes, SsError } from '@ss/core';
 import type { OpName, Tensor } from '@ss/core';
 import { opNames } from '@ss/core/engine';
+import { readAll } from '../bench.ts';
 import type { Bench } from '../bench.ts';
+import { backwardOf } from '../calls/backward.ts';
 import type { Call } from '../calls/call.ts';
-import { convCall } from '../calls/causal-conv1d.ts';
+import { convCall, convUpdateCall } from '../calls/causal-conv1d.ts';
 import { embeddingCall } from '../calls/dense.ts';
-import { withElement } from '../calls/edit.ts';
+import { withElement, withElements } from '../calls/edit.ts';
 import { examples } from '../calls/examples.ts';
-import { crossEntropyCall } from '../calls/logits.ts';
+import { crossEntropyCall, sampleCall } from '../calls/logits.ts';
 import { scanCall } from '../calls/selective-scan.ts';
 import { updateCall } from '../calls/selective-state-update.ts';
 import type { Case, Suite } from '../case.ts';
@@ -25,23 +27,89 @@ const strayIndices: Partial<
     ['id beyond the rows', withElement(embeddingCall({ ids: [4], V: 5 }, random), 'ids', [2], 5)],
     ['negative id', withElement(embeddingCall({ ids: [4], V: 5 }, random), 'ids', [2], -1)],
   ],
+  embeddingBackward: (random) => [
+    ['id beyond the rows', withElement(gradient(embeddingCall({ ids: [4], V: 5 }, random)), 'ids', [2], 5)],
+    ['negative id', withElement(gradient(embeddingCall({ ids: [4], V: 5 }, random)), 'ids', [2], -1)],
+  ],
   crossEntropy: (random) => [
     ['target beyond the classes', withElement(crossEntropyCall({ R: 3, V: 5 }, random), 'targets', [1], 5)],
   ],
-  selectiveStateUpdate: (random) => [
-    ['slot beyond the pool', withElement(updateCall({ batch: 3, pool: 4 }, random), 'stateIndices', [0], 4)],
+  crossEntropyBackward: (random) => [
+    [
+      'target beyond the classes',
+      withElement(gradient(crossEntropyCall({ R: 3, V: 5 }, random)), 'targets', [1], 5),
+    ],
+  ],
+  sample: (random) => [
+    [
+      'recent id beyond the logits',
+      withElement(sampleCall({ V: 5, recent: true }, random), 'recentIds', [0, 1], 5),
+    ],
   ],
   selectiveScan: (random) => [
+    ['cuSeqlens beyond the row', withElement(scanCall({ packed: [2, 3] }, random), 'cuSeqlens', [2], 6)],
+    [
+      'slot beyond the pool of initial states',
+      withElement(
+        scanCall({ batch: 3, L: 5, pool: 4, from: 'initialState' }, random),
+        'stateIndices',
+        [0],
+        4,
+      ),
+    ],
+  ],
+  selectiveScanBackward: (random) => [
+    [
+      'cuSeqlens beyond the row',
+      withElement(gradient(scanCall({ packed: [2, 3] }, random)), 'cuSeqlens', [2], 6),
+    ],
     [
       'slot beyond the pool',
-      withElement(scanCall({ batch: 3, L: 5, pool: 4, from: 'state' }, random), 'stateIndices', [0], 4),
+      withElement(
+        gradient(scanCall({ batch: 3, L: 5, pool: 4, from: 'initialState' }, random)),
+        'stateIndices',
+        [0],
+        4,
+      ),
     ],
-    ['cuSeqlens beyond the row', withElement(scanCall({ packed: [2, 3] }, random), 'cuSeqlens', [2], 6)],
   ],
   causalConv1d: (random) => [
     ['cuSeqlens decrease', withElement(convCall({ packed: [2, 3] }, random), 'cuSeqlens', [1], 7)],
+    [
+      'slot beyond the pool of initial states',
+      withElement(
+        convCall({ batch: 3, L: 5, pool: 4, from: 'initialState' }, random),
+        'stateIndices',
+        [0],
+        4,
+      ),
+    ],
+  ],
+  causalConv1dBackward: (random) => [
+    ['cuSeqlens decrease', withElement(gradient(convCall({ packed: [2, 3] }, random)), 'cuSeqlens', [1], 7)],
+    [
+      'slot beyond the pool',
+      withElement(
+        gradient(convCall({ batch: 3, L: 5, pool: 4, from: 'initialState' }, random)),
+        'stateIndices',
+        [0],
+        4,
+      ),
+    ],
   ],
 };
+
+/** Calls of three sequences that write states of a pool of four, by the slots 3, -1, 1. */
+const writers: Partial<Readonly<Record<OpName, (random: Random) => Call>>> = {
+  selectiveScan: (random) => scanCall({ batch: 3, L: 5, pool: 4, from: 'state' }, random),
+  selectiveStateUpdate: (random) => updateCall({ batch: 3, pool: 4 }, random),
+  causalConv1d: (random) => convCall({ batch: 3, L: 5, pool: 4, from: 'state' }, random),
+  causalConv1dUpdate: (random) => convUpdateCall({ batch: 3, pool: 4 }, random),
+};
+
+function gradient(call: Call): Call {
+  return backwardOf(call, new Random(call.op));
+}
 
 /** What goes wrong while running reaches whoever reads, and nobody else. */
 export const failures: Suite = {
@@ -55,6 +123,13 @@ export const failures: Suite = {
       Promise.reject(new CallFailure(0, new Error('the device is on fire'))),
     );
     for (const [name, call] of strayIndices[op]?.(new Random(op)) ?? []) yield stray(name, call);
+    const writer = writers[op];
+    if (writer) {
+      yield wrongSlot('a written state named twice', writer, 2, 3);
+      yield wrongSlot('a slot beyond the pool', writer, 2, 4);
+      yield paddingAlone(writer);
+      yield refusedAtOnce(writer);
+    }
     yield outOfMemory();
   },
 };
@@ -104,6 +179,83 @@ function stray(name: string, call: Call): Case {
         }
       }
       await works(bench, call.op);
+    },
+  };
+}
+
+/** A sequence whose state cannot be used is refused; where the device cannot refuse, it gives NaN and touches no state. */
+function wrongSlot(name: string, make: (random: Random) => Call, sequence: number, slot: number): Case {
+  return {
+    name,
+    async run(bench) {
+      const right = make(new Random(name));
+      const wrong = withElement(right, 'stateIndices', [sequence], slot);
+      bench.assess(wrong);
+      const given = bench.arguments(wrong);
+      const y = bench.own(bench.engine.call(wrong.op, given)['y']!);
+      const state = given['state'] as Tensor;
+      const errors = [
+        await rejection(y.read()),
+        await rejection(state.read()),
+        await rejection(bench.engine.sync()),
+      ];
+      if (errors.every((error) => SsError.is(error, 'execution-failed'))) return await works(bench, wrong.op);
+      if (errors.some((error) => error !== undefined))
+        throw new Error(
+          'y, the state and sync() do not agree on whether the op failed with execution-failed.',
+        );
+      const padded = withElement(right, 'stateIndices', [sequence], -1);
+      const expected = await bench.expected(padded);
+      const wanted = expected['y']!.data.slice();
+      const size = wanted.length / wrong.inputs['stateIndices']!.shape[0]!;
+      wanted.fill(NaN, sequence * size, (sequence + 1) * size);
+      const { call } = bench.assess(padded);
+      const outputs = await readAll({ y, state });
+      bench.compare(
+        padded,
+        { call, plan: { ok: true, numerics: 'tolerance' }, outputs },
+        {
+          y: wanted,
+          state: expected['state']!.data,
+        },
+      );
+    },
+  };
+}
+
+/** Padding names no state, however often it is there. */
+function paddingAlone(make: (random: Random) => Call): Case {
+  return {
+    name: 'nothing but padding',
+    async run(bench) {
+      await bench.check(
+        withElements(make(new Random('padding')), 'stateIndices', (i) => (i === 1 ? -7 : -1)),
+      );
+    },
+  };
+}
+
+/** Indices that the host knows are looked at before anything runs. */
+function refusedAtOnce(make: (random: Random) => Call): Case {
+  return {
+    name: 'a written state named twice by a host tensor',
+    run(bench) {
+      const wrong = withElement(make(new Random('twice')), 'stateIndices', [2], 3);
+      bench.assess(wrong);
+      const { data, shape, dtype } = wrong.inputs['stateIndices']!;
+      const stateIndices = bench.own(fromBytes(encode(data, dtype), shape, dtype));
+      const submitted = bench.guard.submitted();
+      const { state, ...others } = bench.arguments(wrong);
+      let thrown: unknown;
+      try {
+        bench.engine.call(wrong.op, { ...others, state, stateIndices });
+      } catch (error) {
+        thrown = error;
+      }
+      if (!SsError.is(thrown, 'argument-invalid'))
+        throw new Error('The call is not refused with argument-invalid.');
+      if (bench.guard.submitted() !== submitted) throw new Error('A refused call was submitted.');
+      return Promise.resolve();
     },
   };
 }

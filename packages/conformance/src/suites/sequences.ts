@@ -1,8 +1,11 @@
+import type { Call } from '../calls/call.ts';
 import { convCall, convUpdateCall } from '../calls/causal-conv1d.ts';
+import { withElements } from '../calls/edit.ts';
 import { scanCall } from '../calls/selective-scan.ts';
 import { updateCall } from '../calls/selective-state-update.ts';
 import type { Suite } from '../case.ts';
-import { combine, label } from '../combinations.ts';
+import { combine, label, pairwise } from '../combinations.ts';
+import type { Random } from '../random.ts';
 import type { Tier } from '../report.ts';
 import { gradientsOf, referenceSuite } from './named.ts';
 import type { Named } from './named.ts';
@@ -19,10 +22,13 @@ const updates = { pool: [3, 7], heads: [false, true], dtype: ['f32', 'f16', 'bf1
 
 /** Sequences packed into one row, states in slots, padding. */
 export const sequences: Suite = referenceSuite('sequences', {
-  selectiveScan: scans,
-  selectiveScanBackward: gradientsOf(differentiable(scans)),
-  causalConv1d: convolutions,
-  causalConv1dBackward: gradientsOf(differentiable(convolutions)),
+  selectiveScan: (tier) => [...scans(tier), ...shared(scanFrom)],
+  selectiveScanBackward: gradientsOf((tier) => [...differentiable(scans)(tier), ...shared(scanFrom)]),
+  causalConv1d: (tier) => [...convolutions(tier), ...shared(convolutionFrom)],
+  causalConv1dBackward: gradientsOf((tier) => [
+    ...differentiable(convolutions)(tier),
+    ...shared(convolutionFrom),
+  ]),
   selectiveStateUpdate: () =>
     combine('full', updates).map(({ heads, ...row }) => [
       label({ heads, ...row }),
@@ -71,6 +77,25 @@ function convolutions(tier: Tier): Named[] {
   return rows(tier).map((row) => [
     label(row),
     (random) => convCall({ ...defined(row), batch: 3, L: 9, dim: 6, bias: true, silu: true }, random),
+  ]);
+}
+
+type From = { readonly packed?: readonly number[]; readonly dtype: (typeof grid.dtype)[number] };
+const everything = { batch: 4, L: 9, dim: 6, bias: true, from: 'initialState', pool: 3 } as const;
+
+const scanFrom = (from: From, random: Random): Call =>
+  scanCall({ ...everything, ...from, N: 5, groups: 2, D: true, z: true, softplus: true }, random);
+const convolutionFrom = (from: From, random: Random): Call =>
+  convCall({ ...everything, ...from, silu: true }, random);
+
+/** Initial states are read, so several sequences may begin with the same; their gradients add up. */
+function shared(make: (from: From, random: Random) => Call): Named[] {
+  const packings = [undefined, [1, 4, 0, 9], [40, 1, 65, 33]] as const;
+  const indices = { all: [0, 0, 0, 0], some: [2, 0, 2, -1], last: [2, 2, 1, 2] } as const;
+  const named = Object.keys(indices) as (keyof typeof indices)[];
+  return pairwise({ packed: packings, dtype: grid.dtype, shared: named }).map(({ shared, ...row }) => [
+    label({ shared, ...row }),
+    (random) => withElements(make(defined(row), random), 'stateIndices', (i) => indices[shared][i]),
   ]);
 }
 

@@ -1,9 +1,11 @@
 import type { BoundCall, OpCall, TensorArg, TensorSpec } from '../backend.ts';
 import { SsError } from '../errors.ts';
+import { host } from '../host.ts';
 import { callOf } from '../ops/op.ts';
 import type { OpDefinition, OpName } from '../ops/op.ts';
+import { sequenceProblem } from '../ops/sequences.ts';
 import { elementSpan, show } from '../shape.ts';
-import { Tensor } from '../tensor.ts';
+import { gather, Tensor } from '../tensor.ts';
 import type { Device } from './device.ts';
 
 export type TensorArgs = Readonly<Record<string, Tensor>>;
@@ -66,7 +68,24 @@ export function makeCall(
   }
   const call = callOf(definition, inputs, options);
   for (const name of call.inout) checkInPlace(op, name, tensors, device);
+  checkSequenceValues(op, tensors, call.sizes);
   return call;
+}
+
+/** Where sequences are and which states they use, as far as the host knows. */
+function checkSequenceValues(op: OpName, tensors: TensorArgs, sizes: OpCall['sizes']): void {
+  const { cuSeqlens, stateIndices, state } = tensors;
+  const pool = state ?? tensors['initialState'];
+  const problem = sequenceProblem(
+    { cuSeqlens: hostValues(cuSeqlens), stateIndices: hostValues(stateIndices) },
+    { L: sizes['L'] ?? 1, slots: pool?.shape[0] ?? 0, written: state !== undefined },
+  );
+  if (problem) throw new SsError('argument-invalid', `${op}: ${problem}.`, { details: { op } });
+}
+
+function hostValues(tensor: Tensor | undefined): ArrayLike<number> | undefined {
+  if (tensor === undefined || tensor.storage.owner !== host) return undefined;
+  return gather(tensor.storage.handle as Uint8Array, tensor, tensor.dtype as 'i32');
 }
 
 /** What is written in place is state, names every element once, and is no other argument's memory. */

@@ -33,12 +33,12 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
   readonly #runner: Runner;
   #disposing: Promise<void> | undefined;
 
-  constructor(backend: Backend, options: EngineOptions = {}) {
+  constructor(backend: Backend, { fallbacks = [], decision }: EngineOptions = {}) {
     super();
     this.#device = new Device(backend);
-    this.#fallbacks = options.fallbacks ?? [];
-    this.#runner = new Runner(this.#device, options);
-    this.decision = options.decision;
+    this.#fallbacks = [...fallbacks];
+    this.#runner = new Runner(this.#device, { fallbacks: this.#fallbacks, decision });
+    this.decision = decision;
   }
 
   get id(): string {
@@ -163,7 +163,7 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
       for (const [name, { shape, dtype }] of Object.entries(inputs)) {
         recording.keep((made[name] = this.state(shape, dtype)));
       }
-      const given = made as ProgramInputs<I>;
+      const given = Object.freeze(made) as ProgramInputs<I>;
       const { value, survivors } = collect(() => body(given));
       for (const survivor of survivors) recording.keep(survivor);
       return new Program<I, O>(device, {

@@ -85,5 +85,13 @@ export function callOf(definition: OpDefinition, inputs: Specs, given: Options):
   const { name: op } = definition;
   const options = completeOptions(op, definition.options, given);
   const { outputs, inout, sizes, options: more } = definition.infer(inputs, options);
-  return { op, inputs, outputs, inout, options: more ? { ...options, ...more } : options, sizes };
+  // Listeners to the trace and callers of assess() see them, too, while the call may still wait.
+  return {
+    op,
+    inputs,
+    outputs,
+    inout,
+    options: Object.freeze({ ...options, ...more }),
+    sizes: Object.freeze(sizes),
+  };
 }

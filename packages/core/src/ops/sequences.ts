@@ -12,7 +12,9 @@ export interface SequenceArgs {
   /**
    * (B), or (S) when packed, i32: which row of `initialState` or `state` each sequence uses, so that these
    * are a pool with any number of rows. A negative index is padding: its outputs are zero and no state is
-   * touched. No row of a pool that is written may be named twice.
+   * touched. Several sequences may start from one row of `initialState`, whose gradient is then the sum of theirs.
+   * An index beyond the pool, and a row of `state` that is named twice, are refused: at the call when the values are
+   * on the host, else when it runs; where a device cannot refuse, such a sequence gives NaN and writes no state.
    */
   readonly stateIndices?: Tensor | undefined;
 }
@@ -45,4 +47,30 @@ export function checkSequences(
       'stateIndices choose rows of state or initialState; neither was given.',
     );
   return { rows, slots: 'slots' };
+}
+
+/** What is wrong with the values of a call's `cuSeqlens` and `stateIndices`, as far as they are given; nothing if they are right. */
+export function sequenceProblem(
+  {
+    cuSeqlens,
+    stateIndices,
+  }: { readonly [Name in (typeof sequenceInputs)[number]]?: ArrayLike<number> | undefined },
+  { L, slots, written }: { readonly L: number; readonly slots: number; readonly written: boolean },
+): string | undefined {
+  if (cuSeqlens) {
+    const ends = Array.from(cuSeqlens);
+    if (ends[0] !== 0 || ends.at(-1) !== L)
+      return `cuSeqlens go from ${ends[0]} to ${ends.at(-1)}, not from 0 to ${L}`;
+    const falling = ends.findIndex((end, i) => i > 0 && end < ends[i - 1]!);
+    if (falling > 0) return `cuSeqlens decrease at entry ${falling}`;
+  }
+  if (stateIndices) {
+    const indices = Array.from(stateIndices);
+    const beyond = indices.findIndex((slot) => slot >= slots);
+    if (beyond >= 0) return `stateIndices[${beyond}] is ${indices[beyond]}, but there are ${slots} states`;
+    const used = indices.filter((slot) => slot >= 0).toSorted((a, b) => a - b);
+    const twice = written ? used.find((slot, i) => slot === used[i - 1]) : undefined;
+    if (twice !== undefined) return `stateIndices name the state ${twice}, which is written, twice`;
+  }
+  return undefined;
 }

@@ -201,11 +201,32 @@ test.each(wrongIndices)('an index %s fails when it runs, and says so', async (_w
     ...sequence(1, 4),
     initialState,
     stateIndices: i32(0),
-    ...stateRows(change),
+    ...onDevice(stateRows(change)),
   });
   await expect(y.read()).rejects.toThrow(message);
   await expect(engine.sync()).rejects.toMatchObject({ code: 'execution-failed' });
 });
+
+test.each(wrongIndices)(
+  'an index %s is refused at once where the host knows it',
+  (_what, change, message) => {
+    const initialState = f64([2, D, N], 16);
+    const args = { ...weights, ...sequence(1, 4), initialState, stateIndices: i32(0), ...stateRows(change) };
+    expect(() => engine.selectiveScan(args)).toThrow(
+      expect.objectContaining({
+        code: 'argument-invalid',
+        message: expect.stringMatching(message) as string,
+      }) as Error,
+    );
+  },
+);
+
+/** What the engine cannot look at. */
+function onDevice(tensors: object): object {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, t]: [string, Tensor | undefined]) => [name, t && engine.upload(t)]),
+  );
+}
 
 /** Packed calls have a state for each sequence. */
 function stateRows(change: object): object {
@@ -214,7 +235,11 @@ function stateRows(change: object): object {
 
 test('a state that is written may not be named twice', async () => {
   const state = engine.state([2, D, N], 'f64');
-  const { y } = engine.selectiveScan({ ...weights, ...sequence(2, 1), state, stateIndices: i32(1, 1) });
+  const args = { ...weights, ...sequence(2, 1), state };
+  expect(() => engine.selectiveScan({ ...args, stateIndices: i32(1, 1) })).toThrow(
+    expect.objectContaining({ code: 'argument-invalid' }) as Error,
+  );
+  const { y } = engine.selectiveScan({ ...args, stateIndices: engine.upload(i32(1, 1)) });
   await expect(y.read()).rejects.toThrow(/name the state 1, which is written, twice/);
   await expect(state.read()).rejects.toThrow(/no longer valid/);
   await engine.sync().catch(() => undefined);

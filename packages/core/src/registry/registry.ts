@@ -69,8 +69,13 @@ export class BackendRegistry {
     const environment = readEnvironment();
     reportUnknown(environment.unknown);
     const require = request.require ?? environment.backend;
+    const { prefer, exclude, ops } = request;
+    // Copies: between one backend and the next the caller may have changed its lists.
     const wanted: SelectRequest = {
       ...request,
+      prefer: typeof prefer === 'string' ? prefer : prefer && [...prefer],
+      exclude: exclude && [...exclude],
+      ops: ops && [...ops],
       require,
       fallback: request.fallback ?? (require === undefined ? 'backend' : 'none'),
     };

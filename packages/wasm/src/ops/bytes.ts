@@ -1,6 +1,3 @@
-import { dtypes, elementCount } from '@ss/core';
-import { addressOf } from './argument.ts';
-import type { Arg } from './argument.ts';
 import type { Work } from './kernel-op.ts';
 
 /** The built-in kernels `copyBytes` and `fillZero` read these words. */
@@ -12,11 +9,6 @@ export function copyBytes(to: number, from: number, length: number): Work<typeof
 
 export function fillZero(to: number, length: number): Work<typeof byteArgs> {
   return bytesWork('fillZero', { to, from: 0, length });
-}
-
-/** Zeroes a dense tensor. */
-export function zeroed(arg: Arg): Work<typeof byteArgs> {
-  return fillZero(addressOf(arg), elementCount(arg.shape) * dtypes[arg.dtype].bytes);
 }
 
 function bytesWork(kernel: string, values: Work<typeof byteArgs>['values']): Work<typeof byteArgs> {

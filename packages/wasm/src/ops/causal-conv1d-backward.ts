@@ -1,11 +1,10 @@
 import type { OpCall } from '@ss/core';
 import { convBackwardArgs } from '../kernels/layout.generated.ts';
 import { code, fields, roundUp } from './argument.ts';
-import { zeroed } from './bytes.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
-import { partBytes, sumParts } from './parts.ts';
+import { partBytes, slotPartBytes, slotParts, sumParts, sumSlots } from './parts.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
-import { sequenceArguments, sequenceCount, sequenceFields } from './sequences.ts';
+import { sequenceArguments, sequenceCount, sequenceFault, sequenceFields } from './sequences.ts';
 
 /** Channels of a unit; `assembly/conv-backward.ts`. */
 const block = 8;
@@ -30,7 +29,8 @@ export const causalConv1dBackward: KernelOp = {
       ok: true,
       numerics: 'tolerance',
       contiguous: sequenceArguments,
-      scratchBytes: threads * perThread + roundUp(partBytes(dweight)) + partBytes(dbias),
+      scratchBytes:
+        threads * perThread + roundUp(partBytes(dweight)) + roundUp(partBytes(dbias)) + slotPartBytes(call),
       cost: { flops, bytes: 0 },
     };
   },
@@ -41,6 +41,9 @@ export const causalConv1dBackward: KernelOp = {
     const { perThread, dweight, dbias, flops } = extent(call);
     const weights = { ...dweight, address: call.scratch!.address + threads * perThread };
     const biases = { ...dbias, address: weights.address + roundUp(partBytes(dweight)) };
+    const pool = inputs['stateIndices'] && outputs['dinitialState'];
+    const ofStates = pool && slotParts(pool, sequenceCount(call), biases.address + roundUp(partBytes(dbias)));
+    const dinitialState = ofStates ?? outputs['dinitialState'];
     const btd = { B: 0, T: 1, D: 2 } as const;
     const bwd = { B: 0, W: 1, D: 2 } as const;
     const main: Work<typeof convBackwardArgs> = {
@@ -49,6 +52,7 @@ export const causalConv1dBackward: KernelOp = {
       units: sequenceCount(call) * Math.ceil(D / block),
       scratchBytes: perThread,
       cost: flops,
+      fault: sequenceFault(call),
       values: {
         L,
         D,
@@ -66,20 +70,19 @@ export const causalConv1dBackward: KernelOp = {
         biasType: code(inputs['bias']?.dtype ?? 'f32'),
         ...fields(inputs['initialState'], ['h0', 'h0'], bwd),
         h0Type: code(inputs['initialState']?.dtype ?? 'f32'),
-        ...fields(outputs['dinitialState'], ['dh0', 'dh0'], bwd),
-        dh0Type: code(outputs['dinitialState']?.dtype ?? 'f32'),
+        ...fields(dinitialState, ['dh0', 'dh0'], bwd),
+        dh0Type: code(dinitialState?.dtype ?? 'f32'),
         ...fields(inputs['dfinalState'], ['dh1', 'dh1'], bwd),
         dh1Type: code(inputs['dfinalState']?.dtype ?? 'f32'),
         dweight: weights.address,
         dbias: outputs['dbias'] ? biases.address : 0,
       },
     };
-    const pool = inputs['stateIndices'] && outputs['dinitialState'];
     return [
-      ...(pool ? [zeroed(pool)] : []),
       main,
       sumParts(outputs['dweight']!, weights),
       ...(outputs['dbias'] ? [sumParts(outputs['dbias'], biases)] : []),
+      ...(pool && ofStates ? [sumSlots(pool, ofStates, inputs['stateIndices']!)] : []),
     ];
   },
 };

@@ -51,7 +51,7 @@ function convolution({ update }: { readonly update: boolean }): KernelOp {
         units: sequenceCount(call) * Math.ceil(D / CONV_UNIT),
         scratchBytes,
         cost: call.sizes['B']! * L * D * (W + 4),
-        fault: sequenceFault,
+        fault: sequenceFault(call),
         values: {
           ...sequenceFields(call),
           L,

@@ -72,7 +72,7 @@ export function scanWork(call: Bound, extents: ScanExtents, views: ScanViews): W
     units: sequences * H * Math.ceil(P / SCAN_UNIT),
     scratchBytes,
     cost: flops,
-    fault: sequenceFault,
+    fault: sequenceFault(call),
     values: {
       ...sequenceFields(call),
       L,

@@ -2,12 +2,11 @@ import type { AllowedDTypes, OpCall } from '@ss/core';
 import { SCAN_BACKWARD_BLOCK, SCAN_BACKWARD_TILE, scanBackwardArgs } from '../kernels/layout.generated.ts';
 import { code, fields, grouped, roundUp } from './argument.ts';
 import type { Arg } from './argument.ts';
-import { zeroed } from './bytes.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
-import { partBytes, sumParts } from './parts.ts';
+import { partBytes, slotPartBytes, slotParts, sumParts, sumSlots } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
-import { sequenceArguments, sequenceCount, sequenceFields } from './sequences.ts';
+import { sequenceArguments, sequenceCount, sequenceFault, sequenceFields } from './sequences.ts';
 
 /**
  * A head is cut into so many slices, and into more where one would have more channels than this: the longer its rows, the
@@ -44,7 +43,7 @@ export const selectiveScanBackward: KernelOp = {
       ok: true,
       numerics: 'tolerance',
       contiguous: sequenceArguments,
-      scratchBytes: threads * perThread + partsBytes,
+      scratchBytes: threads * perThread + partsBytes + slotPartBytes(call),
       cost: { flops, bytes: 0 },
     };
   },
@@ -60,6 +59,8 @@ export const selectiveScanBackward: KernelOp = {
       placed.set(name, { ...part, address });
       address += roundUp(partBytes(part));
     }
+    const pool = inputs['stateIndices'] && outputs['dinitialState'];
+    const ofStates = pool && slotParts(pool, sequenceCount(call), address);
     const at = (name: string): number => placed.get(name)?.address ?? 0;
 
     const sequence = (name: string): Arg | undefined => grouped(inputs[name] ?? outputs[name], 2, G);
@@ -73,6 +74,7 @@ export const selectiveScanBackward: KernelOp = {
       units: sequenceCount(call) * G * slices,
       scratchBytes: perThread,
       cost: flops,
+      fault: sequenceFault(call),
       values: {
         B,
         L,
@@ -106,7 +108,7 @@ export const selectiveScanBackward: KernelOp = {
         ...fields(perChannel('deltaBias'), ['bias', 'bias'], { H: 0, P: 1 }),
         biasType: code(inputs['deltaBias']?.dtype ?? 'f32'),
         ...fields(states(inputs['initialState']), ['h0', 'h0'], bhpn),
-        ...fields(states(outputs['dinitialState']), ['dh0', 'dh0'], bhpn),
+        ...fields(states(ofStates ?? outputs['dinitialState']), ['dh0', 'dh0'], bhpn),
         ...fields(states(inputs['dfinalState']), ['dh1', 'dh1'], bhpn),
         dA: at('dA'),
         dB: at('dB'),
@@ -115,10 +117,11 @@ export const selectiveScanBackward: KernelOp = {
         dbias: at('ddeltaBias'),
       },
     };
-    // Rows of a pool that no sequence uses have a gradient too: zero.
-    const pool = inputs['stateIndices'] && outputs['dinitialState'];
-    const cleared = pool ? [zeroed(pool)] : [];
-    return [...cleared, main, ...[...placed].map(([name, part]) => sumParts(outputs[name]!, part))];
+    return [
+      main,
+      ...[...placed].map(([name, part]) => sumParts(outputs[name]!, part)),
+      ...(pool && ofStates ? [sumSlots(pool, ofStates, inputs['stateIndices']!)] : []),
+    ];
   },
 };
 

@@ -26,7 +26,11 @@ export function sequenceFields({ inputs, sizes }: Bound): {
   };
 }
 
-/** What a kernel says when it finds sequences that are not what the contract wants. */
-export function sequenceFault(status: number): string {
-  return `sequence ${status - 1} is outside its bounds; cuSeqlens must rise from 0 to L, and stateIndices be below the number of slots`;
+/** What a kernel says when it finds sequences that are not what the contract wants; `sequenceFault` in `assembly/sequences.ts`. */
+export function sequenceFault(call: Pick<OpCall, 'sizes'>): (status: number) => string {
+  const S = sequenceCount(call);
+  return (status) =>
+    status > S
+      ? `sequence ${status - S - 1} writes a state that an earlier one writes; stateIndices may name it once`
+      : `sequence ${status - 1} is outside its bounds; cuSeqlens must rise from 0 to L, and stateIndices be below the number of slots`;
 }

@@ -5,7 +5,14 @@ import type { Kernel, KernelContext, Spec } from '../shader/kernel.ts';
 import { maybe, operand } from '../shader/operand.ts';
 import type { Bound, KernelOp } from './kernel-op.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
-import { sequenceCode, sequenceOperands, sequenceParams, sequenceValues } from './sequences.ts';
+import {
+  sequenceCode,
+  sequenceOperands,
+  sequenceParams,
+  sequenceValues,
+  slotCode,
+  slotParams,
+} from './sequences.ts';
 
 const lanes = 64;
 export const convDTypes: AllowedDTypes = {
@@ -54,7 +61,7 @@ fn value(e: u32) -> f32 {
   let row = e / P.D / P.L;
   let t = (e / P.D) % P.L;
   let q = sequence(sequence_of(row, t));
-  if (q.slot < 0 || t - q.first >= q.size) { return 0.0; }
+  if (q.slot < 0 || t - q.first >= q.size) { return padding_of(q.slot); }
   let sum = convolved(q, step_of(q, t), d);
   return ${context.spec.silu ? 'silu_(sum)' : 'sum'};
 }
@@ -76,7 +83,7 @@ fn run(group: u32, lane: u32) {
   let q = sequence(s);
   ${context.spec.bySlot ? 'if (q.slot < 0) { return; } let to = u32(q.slot);' : 'let to = s;'}
   for (var c = 0u; c < P.past; c++) {
-    var value = 0.0;
+    var value = padding_of(q.slot);
     if (q.slot >= 0) { value = column(q, q.size + c, d); }
     last_store(last_at(to, c, d), value);
   }
@@ -118,16 +125,16 @@ export const causalConv1d: KernelOp = {
 const updateKernel: Kernel<ConvSpec> = {
   name: 'convolution step',
   lanes,
-  params: ['E', 'D', 'past', 'slots'],
+  params: ['E', 'D', 'past', ...slotParams],
   stores: { y: 'elements', state: 'elements' },
-  code: ({ has, spec }) => `
+  code: ({ has, spec }) => `${slotCode(has)}
 fn run(group: u32, lane: u32) {
   let e = group * LANES + lane;
   if (e >= P.E) { return; }
   let b = e / P.D;
   let d = e % P.D;
-  ${has('indices') ? 'var slot = indices(b); if (slot >= i32(P.slots)) { slot = -1; }' : 'let slot = i32(b);'}
-  if (slot < 0) { y_store(y_at(b, d), 0.0); return; }
+  let slot = slot_of(b);
+  if (slot < 0) { y_store(y_at(b, d), padding_of(slot)); return; }
   let own = u32(slot);
   let newest = x(b, d);
   var sum = ${has('bias') ? 'bias(d)' : '0.0'};

@@ -48,7 +48,7 @@ const forwardKernel: Kernel<ForwardSpec> = {
       },
       backwards: false,
       step: (matrix) => `
-      ${reads ? 'if (!works) { y_store(y_at(q.row, t, d), 0.0); continue; }' : 'if (!works) { continue; }'}
+      ${reads ? 'if (!works) { y_store(y_at(q.row, t, d), padding_of(q.slot)); continue; }' : 'if (!works) { continue; }'}
       let dt = step_size(raw);
       let dtu = dt * input;
       ${reads ? 'var sum = vec4<f32>();' : ''}
@@ -83,6 +83,7 @@ ${scanPlace}
       : ''
   }
   ${from === 'given' ? `if (q.slot >= 0) { ${eachState(N, (n, place) => `h${place} = start(u32(q.slot), d, ${n});`)} }` : ''}
+  if (q.slot < 0) { ${eachQuad(N, (v) => `h[${v}] = vec4<f32>(padding_of(q.slot));`)} }
   // Powers of two do not see that A is NaN.
   ${eachQuad(N, (v) => `h[${v}] = select(rate[${v}], h[${v}], numbers(rate[${v}]));`)}
   var span = 0.0;
@@ -178,7 +179,7 @@ fn run(group: u32, lane: u32) {
   let s = e / P.D / ${N}u;
   let q = sequence(s);
   let rate = A(d, n) * LOG2E;
-  var h = 0.0;
+  var h = ${backward ? '0.0' : 'padding_of(q.slot)'};
   ${has('start') ? (backward ? 'if (q.slot >= 0) { h = start(s, d, n); }' : 'if (q.slot >= 0) { h = start(u32(q.slot), d, n); }') : ''}
   let count = chunks_of(q);
   for (var i0 = 0u; i0 < count; i0 += ${chunksAhead}u) {

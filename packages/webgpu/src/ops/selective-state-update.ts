@@ -4,6 +4,7 @@ import { maybe, operand } from '../shader/operand.ts';
 import type { Arg } from '../shader/operand.ts';
 import type { KernelOp } from './kernel-op.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
+import { slotCode, slotParams, slotValues } from './sequences.ts';
 
 const lanes = 64;
 /** Invocations that share the states of one channel, at most. */
@@ -20,9 +21,9 @@ interface UpdateSpec extends Spec {
 const updateKernel: Kernel<UpdateSpec> = {
   name: 'state update',
   lanes,
-  params: ['E', 'channels', 'P', 'N', 'perGroup', 'slots'],
+  params: ['E', 'channels', 'P', 'N', 'perGroup', ...slotParams],
   stores: { y: 'elements', state: 'elements' },
-  code: ({ has, spec: { softplus, shares } }) => `
+  code: ({ has, spec: { softplus, shares } }) => `${slotCode(has)}
 var<workgroup> sums: array<f32, LANES>;
 fn run(group: u32, lane: u32) {
   let share = lane % ${shares}u;
@@ -33,7 +34,7 @@ fn run(group: u32, lane: u32) {
   let h = c / P.P;
   let p = c % P.P;
   let g = c / P.perGroup;
-  ${has('indices') ? 'var slot = indices(b); if (slot >= i32(P.slots)) { slot = -1; }' : 'let slot = i32(b);'}
+  let slot = slot_of(b);
   let works = slot >= 0 && own_channel < P.E;
   let own = u32(max(slot, 0));
   var dt = dt_in(b, h, p)${has('bias') ? ' + bias(h, p)' : ''};
@@ -54,7 +55,7 @@ fn run(group: u32, lane: u32) {
   for (var i = 0u; i < ${shares}u; i++) { sum += sums[lane + i]; }
   ${has('D') ? 'sum += D(h, p) * u;' : ''}
   ${has('z') ? 'sum *= silu_(z(b, h, p));' : ''}
-  y_store(y_at(b, h, p), select(0.0, sum, works));
+  y_store(y_at(b, h, p), select(padding_of(slot), sum, works));
 }`,
 };
 
@@ -71,7 +72,8 @@ export const selectiveStateUpdate: KernelOp = {
     );
   },
 
-  dispatches({ inputs, outputs, options, sizes }) {
+  dispatches(call) {
+    const { inputs, outputs, options, sizes } = call;
     const { B, N, G, P } = sizes as { B: number; N: number; G: number; P?: number };
     const channels = channelsOf(sizes);
     let shares = 1;
@@ -102,7 +104,7 @@ export const selectiveStateUpdate: KernelOp = {
           P: P ?? channels,
           N,
           perGroup: channels / G,
-          slots: inputs['state']!.shape[0]!,
+          ...slotValues(call),
         },
         groups: Math.ceil((B * channels * shares) / lanes),
       }),
