@@ -1,6 +1,7 @@
 import { createRegistry, reference } from '@ss/core';
 import { expect, test } from 'vitest';
-import { laidOut, layoutNames, placeOn } from './layouts.ts';
+import { laidOut, layouts, placeOn } from './layouts.ts';
+import type { LayoutName } from './layouts.ts';
 import { fill } from './values.ts';
 
 const strides = {
@@ -11,9 +12,10 @@ const strides = {
   reversed: [-15, -5, -1],
   sparse: [30, 10, 2],
   broadcast: [0, 5, 1],
+  turned: [-1, 2, -6],
 };
 
-test.each(layoutNames)('a view that lies %s has its values', async (layout) => {
+test.each(Object.keys(layouts) as LayoutName[])('a view that lies %s has its values', async (layout) => {
   await using engine = await createRegistry([reference()]).select({ require: 'reference' });
   for (const dtype of ['f32', 'complex64', 'i32'] as const) {
     const values = laidOut(

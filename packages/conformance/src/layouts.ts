@@ -8,7 +8,15 @@ export interface Placement {
   view(whole: Tensor): Tensor;
 }
 
-export type LayoutName = 'dense' | 'offset' | 'fused' | 'transposed' | 'reversed' | 'sparse' | 'broadcast';
+export type LayoutName =
+  | 'dense'
+  | 'offset'
+  | 'fused'
+  | 'transposed'
+  | 'reversed'
+  | 'sparse'
+  | 'broadcast'
+  | 'turned';
 
 /**
  * How a view may lie in memory. Every element of the memory that the view leaves out is NaN, so whoever reads
@@ -40,11 +48,25 @@ export const layouts: Readonly<Record<LayoutName, (shape: Shape) => Placement>> 
   }),
   /** every second element: no stride is 1 */
   sparse: (shape) => ({ memory: [...shape, 2], view: (whole) => whole.select(-1, 1) }),
+  /** all axes in the opposite order, every second one backwards: no two are neighbours in memory */
+  turned: (shape) => ({
+    memory: shape.toReversed(),
+    view: (whole) =>
+      scope(() =>
+        shape.reduce<Tensor>(
+          (view, _, axis) => (axis % 2 === 0 ? view.reverse(axis) : view),
+          whole.permute(...shape.map((_, axis) => shape.length - 1 - axis)),
+        ),
+      ),
+  }),
   /** one element of axis 0 seen everywhere: stride 0 */
   broadcast: (shape) => ({ memory: shape.with(0, 1), view: (whole) => whole.broadcast(shape) }),
 };
 
-export const layoutNames: readonly LayoutName[] = Object.keys(layouts) as LayoutName[];
+/** Those that every op is asked for; `turned` differs from them only with many axes. */
+export const layoutNames: readonly LayoutName[] = (Object.keys(layouts) as LayoutName[]).filter(
+  (name) => name !== 'turned',
+);
 
 /** Values that can lie `layout`-wise: `broadcast` repeats the first element of axis 0, the others change nothing. */
 export function laidOut(from: Values, layout: LayoutName): Values {

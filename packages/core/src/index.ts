@@ -70,6 +70,7 @@ export { scope } from './scope.ts';
 export { refuse, refuseDTypes } from './refusal.ts';
 export type { AllowedDTypes } from './refusal.ts';
 export {
+  axisPieces,
   commonAxes,
   denseStrides,
   elementCount,
@@ -78,7 +79,7 @@ export {
   isContiguous,
   rowStride,
 } from './shape.ts';
-export type { Layout, Shape } from './shape.ts';
+export type { AxisPiece, Layout, Shape } from './shape.ts';
 export { Tensor } from './tensor.ts';
 export type { FloatTensor } from './tensor.ts';
 export { onTrace, performanceTrack, trace, tracing } from './trace.ts';

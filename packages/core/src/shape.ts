@@ -147,3 +147,43 @@ export function commonAxes(views: readonly Pick<Layout, 'shape' | 'strides'>[]):
   }
   return { extents, strides };
 }
+
+/** A part of views of one shape that has few axes: what it adds to the offset of each view is in `offsets`. */
+export interface AxisPiece {
+  readonly extents: readonly number[];
+  readonly strides: readonly (readonly number[])[];
+  readonly offsets: readonly number[];
+}
+
+/**
+ * The same elements as {@link commonAxes} of the views, in pieces that have at most `maxAxes` axes, for kernels that walk
+ * so many: the shortest axes are walked from piece to piece. `undefined` if that takes more than `maxPieces`.
+ */
+export function axisPieces(
+  views: readonly Pick<Layout, 'shape' | 'strides'>[],
+  maxAxes: number,
+  maxPieces: number = 2 ** 14,
+): readonly AxisPiece[] | undefined {
+  const { extents, strides } = commonAxes(views);
+  const walked = new Set(
+    extents
+      .map((_, axis) => axis)
+      .toSorted((a, b) => extents[a]! - extents[b]! || a - b)
+      .slice(0, Math.max(0, extents.length - maxAxes)),
+  );
+  const inside = <T>(list: readonly T[]): readonly T[] => list.filter((_, axis) => !walked.has(axis));
+  const outer = [...walked].toSorted((a, b) => a - b);
+  const count = outer.reduce((product, axis) => product * extents[axis]!, 1);
+  if (count > maxPieces) return undefined;
+  const piece = { extents: inside(extents), strides: strides.map(inside) };
+  return Array.from({ length: count }, (_, index) => {
+    const offsets = views.map(() => 0);
+    let rest = index;
+    for (const axis of outer.toReversed()) {
+      const extent = extents[axis]!;
+      for (const [v, own] of strides.entries()) offsets[v]! += (rest % extent) * own[axis]!;
+      rest = Math.floor(rest / extent);
+    }
+    return { ...piece, offsets };
+  });
+}

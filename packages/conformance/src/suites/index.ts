@@ -8,6 +8,7 @@ import { farStrides } from './far-strides.ts';
 import { golden } from './golden.ts';
 import { large } from './large.ts';
 import { layoutSuite } from './layouts.ts';
+import { manyAxes } from './many-axes.ts';
 import { officialGrid } from './official-grid.ts';
 import { order } from './order.ts';
 import { packing } from './packing.ts';
@@ -29,6 +30,7 @@ export const suites: readonly Suite[] = [
   chunks,
   symmetries,
   layoutSuite,
+  manyAxes,
   repetition,
   capabilities,
   order,

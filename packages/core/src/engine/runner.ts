@@ -1,9 +1,10 @@
 import type { BoundCall, OpCall } from '../backend.ts';
 import { dtypes } from '../dtype.ts';
+import { SsError } from '../errors.ts';
 import { host } from '../host.ts';
 import { ops } from '../ops/index.ts';
 import type { OpDefinition, OpName } from '../ops/op.ts';
-import { elementCount } from '../shape.ts';
+import { elementCount, show } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { trace, tracing } from '../trace.ts';
 import { bind, describeCall, makeCall, sortArguments } from './bind.ts';
@@ -46,16 +47,20 @@ export class Runner {
     const outputs: Record<string, Tensor> = {};
     const temporary: Tensor[] = [];
     const back: { readonly x: Tensor; readonly to: Tensor }[] = [];
+    const scattered = Object.entries(tensors).flatMap(([name, given]) =>
+      how.plan.contiguous?.includes(name) && !given.contiguous ? [name] : [],
+    );
+    for (const name of scattered) this.#requireCopy({ x: tensors[name]! });
     try {
       for (const [name, given] of Object.entries(tensors)) {
         if (given.storage.owner === host) temporary.push((inputs[name] = this.#device.upload(given)));
-        if (given.contiguous || !how.plan.contiguous?.includes(name)) continue;
+        if (!scattered.includes(name)) continue;
         const x = this.#densify(name, inputs[name]!);
         temporary.push((inputs[name] = x));
         if (call.inout.includes(name)) back.push({ x, to: given });
       }
       // Refused now or not at all: nothing may fail between the op and the copy of its state back.
-      for (const copy of back) this.plan(ops.copy, copy);
+      for (const copy of back) this.#requireCopy(copy);
       const bank = this.#device.bankBeside(Object.values(inputs));
       for (const [name, spec] of Object.entries(call.outputs)) outputs[name] = this.#device.empty(spec, bank);
       this.enqueue(call, inputs, outputs, how);
@@ -102,6 +107,25 @@ export class Runner {
       ...(over && { milliseconds: performance.now() - started }),
       ...(away && { fallbackFrom: backend.id }),
     });
+  }
+
+  /**
+   * What is asked for to make arguments dense must not ask for it in turn.
+   * @throws SsError `backend-invalid`, `op-unsupported`
+   */
+  #requireCopy(copy: { readonly x: Tensor; readonly to?: Tensor }): void {
+    const { how, tensors } = this.plan(ops.copy, copy);
+    const again = how.plan.contiguous?.find((name) => tensors[name]?.contiguous === false);
+    if (again === undefined) return;
+    const backend = (how.away ?? this.#device.backend).id;
+    throw new SsError(
+      'backend-invalid',
+      `${backend} wants ${again} of a copy made dense, which takes a copy: of a view of shape ${show(copy.x.shape)}.`,
+      {
+        hint: `Its assess has to take such a copy as it is, or refuse it; until then give ${backend} dense tensors.`,
+        details: { backend, argument: again },
+      },
+    );
   }
 
   #densify(argument: string, x: Tensor): Tensor {

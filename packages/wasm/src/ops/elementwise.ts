@@ -1,5 +1,5 @@
-import { commonAxes, dtypes as dtypeInfo, elementSpan, refuse } from '@ss/core';
-import type { DType, TensorSpec } from '@ss/core';
+import { axisPieces, dtypes as dtypeInfo, elementSpan, refuse } from '@ss/core';
+import type { AxisPiece, DType, OpCall, Refusal, TensorSpec } from '@ss/core';
 import {
   MAP_ADD,
   MAP_CAST,
@@ -14,7 +14,7 @@ import type { Arg } from './argument.ts';
 import type { KernelOp, Work } from './kernel-op.ts';
 import { unsupported } from './refusal.ts';
 
-/** Axes that the kernel walks. */
+/** Axes that the kernel walks; what has more is walked in pieces. */
 const mostAxes = 6;
 const axes: Readonly<Record<'0' | '1' | '2' | '3' | '4' | '5', number>> = {
   0: 0,
@@ -37,18 +37,17 @@ function pointwise(kind: number, first: string, second?: string): KernelOp {
     assess(call, { threads }) {
       const specs = [...operands.map((name) => call.inputs[name]!), call.outputs['y']!];
       return (
-        unsupported(call, real) ?? {
+        unsupported(call, real) ??
+        tooManyAxes(call, specs) ?? {
           ok: true,
           numerics: 'bitwise',
           scratchBytes: threads * scratchBytes,
-          contiguous: commonAxes(specs).extents.length > mostAxes ? operands : [],
           cost: { flops: call.sizes['E']!, bytes: 0 },
         }
       );
     },
-    works: ({ inputs, outputs }) => [
-      mapWork(kind, inputs[first]!, second === undefined ? undefined : inputs[second]!, outputs['y']!),
-    ],
+    works: ({ inputs, outputs }) =>
+      mapWorks(kind, inputs[first]!, second === undefined ? undefined : inputs[second]!, outputs['y']!),
   };
 }
 
@@ -57,20 +56,13 @@ export const copy: KernelOp = {
   assess(call, { threads }) {
     const x = call.inputs['x']!;
     const to = call.outputs['y'] ?? call.inputs['to']!;
-    if (commonAxes([to]).extents.length > mostAxes) {
-      return refuse({
-        code: 'rank-unsupported',
-        message: `wasm has no copy into a view of ${to.shape.length} axes that are not neighbours in memory`,
-        origin: 'request',
-        fix: 'Copy it piece by piece.',
-      });
-    }
+    const refused = tooManyAxes(call, [x, to]);
+    if (refused) return refused;
     const staging = call.inputs['to'] ? roundUp(stagingBytes(x)) : 0;
     return {
       ok: true,
       numerics: 'bitwise',
       scratchBytes: threads * scratchBytes + staging,
-      contiguous: commonAxes([x, to]).extents.length > mostAxes ? ['x'] : [],
       cost: { flops: 0, bytes: 2 * stagingBytes(x) },
     };
   },
@@ -79,24 +71,42 @@ export const copy: KernelOp = {
     const x = inputs['x']!;
     const to = outputs['y'] ?? inputs['to']!;
     const kind = x.dtype === to.dtype ? MAP_MOVE : MAP_CAST;
-    if (!inputs['to'] || !overlap(x, to)) return [mapWork(kind, x, undefined, to)];
+    if (!inputs['to'] || !overlap(x, to)) return mapWorks(kind, x, undefined, to);
     const staged = {
       ...dense(x),
       buffer: scratch!,
       offset: (threads * scratchBytes) / dtypeInfo[x.dtype].bytes,
     };
-    return [mapWork(MAP_MOVE, x, undefined, staged), mapWork(kind, staged, undefined, to)];
+    return [...mapWorks(MAP_MOVE, x, undefined, staged), ...mapWorks(kind, staged, undefined, to)];
   },
 };
 
-function mapWork(kind: number, x: Arg, b: Arg | undefined, y: Arg): Work<typeof mapArgs> {
-  const { extents, strides } = commonAxes(b ? [x, y, b] : [x, y]);
+function tooManyAxes({ op }: OpCall, views: readonly TensorSpec[]): Refusal | undefined {
+  if (axisPieces(views, mostAxes)) return undefined;
+  return refuse({
+    code: 'rank-unsupported',
+    message: `wasm has no ${op} of views of ${views[0]!.shape.length} axes that are so far from neighbours in memory`,
+    origin: 'request',
+    fix: 'Do it piece by piece.',
+  });
+}
+
+/** One work for each piece of the views that has as few axes as the kernel walks. */
+function mapWorks(kind: number, x: Arg, b: Arg | undefined, y: Arg): Work<typeof mapArgs>[] {
+  const views = b ? [x, y, b] : [x, y];
+  return axisPieces(views, mostAxes)!.map((piece) => mapWork(kind, views, piece));
+}
+
+function mapWork(kind: number, views: readonly Arg[], piece: AxisPiece): Work<typeof mapArgs> {
+  const { extents, strides, offsets } = piece;
+  const [x, y, b] = views as [Arg, Arg, Arg | undefined];
   const missing = mostAxes - extents.length;
   const padded = [...Array.from({ length: missing }, () => 1), ...extents];
-  const view = (arg: Arg, own: readonly number[]): Arg => ({
-    ...arg,
+  const view = (v: number): Arg => ({
+    ...views[v]!,
     shape: padded,
-    strides: [...Array.from({ length: missing }, () => 0), ...own],
+    strides: [...Array.from({ length: missing }, () => 0), ...strides[v]!],
+    offset: views[v]!.offset + offsets[v]!,
   });
   const [e0, e1, e2, e3, e4, e5] = padded as [number, number, number, number, number, number];
   const elements = padded.reduce((product, extent) => product * extent, 1);
@@ -116,9 +126,9 @@ function mapWork(kind: number, x: Arg, b: Arg | undefined, y: Arg): Work<typeof 
       e3,
       e4,
       e5,
-      ...fields(view(x, strides[0]!), ['x', 'x'], axes),
-      ...fields(view(y, strides[1]!), ['y', 'y'], axes),
-      ...fields(b && view(b, strides[2]!), ['b', 'b'], axes),
+      ...fields(view(0), ['x', 'x'], axes),
+      ...fields(view(1), ['y', 'y'], axes),
+      ...fields(b && view(2), ['b', 'b'], axes),
     },
   };
 }

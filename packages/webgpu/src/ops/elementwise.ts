@@ -1,15 +1,15 @@
-import { commonAxes, denseStrides, dtypes, elementCount, elementSpan, isContiguous, refuse } from '@ss/core';
-import type { DType } from '@ss/core';
+import { axisPieces, denseStrides, dtypes, elementCount, elementSpan, isContiguous, refuse } from '@ss/core';
+import type { AxisPiece, DType, OpCall, Refusal, TensorSpec } from '@ss/core';
 import { denseGroups, denseMap } from '../shader/dense-map.ts';
 import { dispatch } from '../shader/kernel.ts';
 import type { Dispatch, Kernel, KernelContext, Spec } from '../shader/kernel.ts';
-import type { Arg } from '../shader/operand.ts';
+import type { Arg, Operand } from '../shader/operand.ts';
 import { loadedAs } from '../shader/storage.ts';
 import { castExpression, castMath } from './cast.ts';
 import type { KernelOp } from './kernel-op.ts';
 import { narrowFloats, unsupported } from './refusal.ts';
 
-/** Axes that the kernels walk. */
+/** Axes that the kernels walk; what has more is walked in pieces. */
 const mostAxes = 8;
 const lanes = 64;
 const real = { '*': narrowFloats } as const;
@@ -75,19 +75,17 @@ function pointwise(kind: MapSpec['kind'], first: string, second?: string): Kerne
   return {
     assess(call) {
       const specs = [...operands.map((name) => call.inputs[name]!), call.outputs['y']!];
-      const tooMany = commonAxes(specs).extents.length > mostAxes;
       return (
-        unsupported(call, real) ?? {
+        unsupported(call, real) ??
+        tooManyAxes(call, specs) ?? {
           ok: true,
           numerics: 'bitwise',
-          contiguous: tooMany ? operands : [],
           cost: { flops: call.sizes['E']!, bytes: 0 },
         }
       );
     },
-    dispatches: ({ inputs, outputs }) => [
-      map(kind, inputs[first]!, outputs['y']!, second === undefined ? undefined : inputs[second]!),
-    ],
+    dispatches: ({ inputs, outputs }) =>
+      maps(kind, inputs[first]!, outputs['y']!, second === undefined ? undefined : inputs[second]!),
   };
 }
 
@@ -104,19 +102,12 @@ export const copy: KernelOp = {
         fix: "select({ fallback: 'op' }) lets another backend run such calls",
       });
     }
-    if (commonAxes([to]).extents.length > mostAxes) {
-      return refuse({
-        code: 'rank-unsupported',
-        message: `webgpu has no copy into a view of ${to.shape.length} axes that are not neighbours in memory`,
-        origin: 'request',
-        fix: 'Copy it piece by piece.',
-      });
-    }
+    const refused = tooManyAxes(call, [x, to]);
+    if (refused) return refused;
     return {
       ok: true,
       numerics: 'bitwise',
       ...(call.inputs['to'] && { scratchBytes: Math.max(4, bytesOf(x)) }),
-      contiguous: commonAxes([x, to]).extents.length > mostAxes ? ['x'] : [],
       cost: { flops: 0, bytes: 2 * bytesOf(x) },
     };
   },
@@ -125,31 +116,46 @@ export const copy: KernelOp = {
     const x = inputs['x']!;
     const to = outputs['y'] ?? inputs['to']!;
     const kind = x.dtype === to.dtype ? 'move' : 'cast';
-    if (!inputs['to'] || !overlap(x, to)) return [map(kind, x, to)];
+    if (!inputs['to'] || !overlap(x, to)) return maps(kind, x, to);
     const staged: Arg = { ...x, strides: denseStrides(x.shape), offset: 0, buffer: scratch! };
-    return [move(x, staged), map(kind, staged, to)];
+    return [...moves(x, staged), ...maps(kind, staged, to)];
   },
 };
 
-/** Copies between views of the same shape and dtype that do not overlap. */
-export function move(x: Arg, y: Arg): Dispatch {
-  return map('move', x, y);
+function tooManyAxes({ op }: OpCall, views: readonly TensorSpec[]): Refusal | undefined {
+  if (axisPieces(views, mostAxes)) return undefined;
+  return refuse({
+    code: 'rank-unsupported',
+    message: `webgpu has no ${op} of views of ${views[0]!.shape.length} axes that are so far from neighbours in memory`,
+    origin: 'request',
+    fix: 'Do it piece by piece.',
+  });
 }
 
-/** One run over views of the same shape. */
-function map(kind: MapSpec['kind'], x: Arg, y: Arg, b?: Arg): Dispatch {
-  const { extents, strides } = commonAxes(b ? [x, y, b] : [x, y]);
-  const E = elementCount(y.shape);
-  const view = ({ dtype, buffer, offset }: Arg, own: readonly number[]) =>
-    ({ dtype, memory: buffer, offset, strides: own }) as const;
-  const operands = {
-    x: view(x, strides[0]!),
-    y: view(y, strides[1]!),
-    b: b && view(b, strides[2]!),
+/** Copies between views of the same shape and dtype that do not overlap. */
+export function moves(x: Arg, y: Arg): readonly Dispatch[] {
+  return maps('move', x, y);
+}
+
+/** One run for each piece of the views that has as few axes as the kernels walk. */
+function maps(kind: MapSpec['kind'], x: Arg, y: Arg, b?: Arg): readonly Dispatch[] {
+  const views = b ? [x, y, b] : [x, y];
+  return axisPieces(views, mostAxes)!.map((piece) => map(kind, views, piece));
+}
+
+function map(kind: MapSpec['kind'], views: readonly Arg[], piece: AxisPiece): Dispatch {
+  const { extents, strides, offsets } = piece;
+  const [, y, b] = views as [Arg, Arg, Arg | undefined];
+  const E = elementCount(extents);
+  const view = (v: number): Operand => {
+    const { dtype, buffer, offset } = views[v]!;
+    return { dtype, memory: buffer, offset: offset + offsets[v]!, strides: strides[v]! };
   };
+  const operands = { x: view(0), y: view(1), b: b && view(2) };
   const params = Object.fromEntries(extentNames().map((name, axis) => [name, extents[axis] ?? 1]));
   const { bytes } = dtypes[y.dtype];
-  const words = isContiguous(y) && (y.offset * bytes) % 4 === 0;
+  const dense = isContiguous({ shape: extents, strides: strides[1]! });
+  const words = dense && (operands.y.offset * bytes) % 4 === 0;
   const kernel = bytes > 4 ? wideKernel : words ? mapKernel : scatterKernel;
   return dispatch(kernel, {
     spec: { kind, axes: extents.length },

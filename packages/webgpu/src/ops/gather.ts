@@ -3,7 +3,7 @@ import type { Allocation, Page } from '../memory/pages.ts';
 import type { Dispatch } from '../shader/kernel.ts';
 import type { Lowered } from '../shader/lower.ts';
 import type { Arg } from '../shader/operand.ts';
-import { move } from './elementwise.ts';
+import { moves } from './elementwise.ts';
 
 /** A dispatch in place of another, after copies. */
 export interface Gathered {
@@ -44,7 +44,7 @@ export function gather(
     offset: 0,
   });
   return {
-    copies: [...copied].map(([from, to]) => move(words(from), words(to))),
+    copies: [...copied].flatMap(([from, to]) => moves(words(from), words(to))),
     dispatch: {
       ...given,
       operands: Object.fromEntries(
