@@ -42,6 +42,7 @@ export class WasmBackend implements Backend<Region> {
   readonly #busy: BusyRanges = new BusyRanges((submission) => this.#hasRun(submission));
   #liveBytes = 0;
   #liveBuffers = 0;
+  #disposed = false;
 
   constructor(device: DeviceInfo, memory: LinearMemory, executor: Executor, table: KernelTable) {
     this.device = device;
@@ -166,10 +167,18 @@ export class WasmBackend implements Backend<Region> {
   }
 
   dispose(): void | Promise<void> {
-    return this.#executor.dispose();
+    if (this.#disposed) return;
+    this.#disposed = true;
+    const { completed, enqueued, failure } = this.#executor;
+    // A thread that was stopped at work may write for a moment more.
+    const idle = completed === enqueued && failure === undefined;
+    const ended = this.#executor.dispose();
+    const release = (): void => this.#memory.release({ idle });
+    return ended ? ended.then(release) : release();
   }
 
   #requirePresent(): void {
+    if (this.#disposed) throw new SsError('engine-disposed', 'The wasm backend was disposed.');
     if (this.#executor.failure) throw this.#executor.failure;
   }
 

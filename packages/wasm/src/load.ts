@@ -25,21 +25,45 @@ export async function load(options: WasmOptions, { signal }: LoadOptions): Promi
   try {
     return await open(options, manner, signal);
   } catch (error) {
-    // Workers may be forbidden by a page's policy; nobody asked for them by name.
-    if (manner.crew && manner.alternative && SsError.is(error, 'backend-unavailable')) {
-      return open(options, { ...manner.alternative, limit: error.message }, signal);
-    }
-    throw error;
+    // Workers may be forbidden by a page's policy, and shared memory may be refused; nobody asked for them by name.
+    const refused = SsError.is(error, 'backend-unavailable') || SsError.is(error, 'out-of-memory');
+    if (!manner.crew || !manner.alternative || !refused) throw error;
+    return open(options, { ...manner.alternative, limit: error.message }, signal);
   }
 }
 
 async function open(options: WasmOptions, manner: Manner, signal: AbortSignal | undefined): Promise<Backend> {
-  const { relaxedSimd = 'auto', source, workerUrl, maxMemory } = options;
-  const { mode, threads, crew: wantsCrew, limit } = manner;
+  const { relaxedSimd = 'auto', source, maxMemory } = options;
+  const { crew: wantsCrew } = manner;
   const relaxed = relaxedSimd === 'auto' ? hasRelaxedSimd() : relaxedSimd;
   const module = await kernelModule(source, relaxed ? 'relaxed' : 'baseline', wantsCrew);
   throwIfAborted(signal, 'loading wasm');
-  const memory = new LinearMemory({ shared: wantsCrew, maximum: maxMemory });
+  const memory = new LinearMemory({
+    shared: wantsCrew,
+    maximum: maxMemory,
+    alternative: manner.alternative !== undefined,
+  });
+  try {
+    return await start(options, manner, { relaxed, module, memory }, signal);
+  } catch (error) {
+    memory.release({ idle: false });
+    throw error;
+  }
+}
+
+interface Opened {
+  readonly relaxed: boolean;
+  readonly module: WebAssembly.Module;
+  readonly memory: LinearMemory;
+}
+
+async function start(
+  { workerUrl }: WasmOptions,
+  { mode, threads, crew: wantsCrew, limit }: Manner,
+  { relaxed, module, memory }: Opened,
+  signal: AbortSignal | undefined,
+): Promise<Backend> {
+  const limits = [limit, memory.limit].filter((each) => each !== undefined);
   const table = tableOf(module, memory);
   const control = new Int32Array(
     wantsCrew ? new SharedArrayBuffer(4 * controlWords) : new ArrayBuffer(4 * controlWords),
@@ -57,7 +81,7 @@ async function open(options: WasmOptions, manner: Manner, signal: AbortSignal | 
     simd: relaxed ? 'relaxed' : 'baseline',
     mode,
     threads,
-    ...(limit !== undefined && { limit }),
+    ...(limits.length > 0 && { limit: limits.join('; ') }),
   };
   return new WasmBackend({ kind: 'cpu', name: 'WebAssembly', facts }, memory, executor, table);
 }

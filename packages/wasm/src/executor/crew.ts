@@ -98,7 +98,8 @@ export class Crew {
     this.#ended = true;
     this.#failure ??= new SsError('engine-disposed', 'The wasm backend was disposed.');
     this.onRan();
-    await Promise.all(this.#threads.map((thread) => thread.terminate()));
+    // Threads hold the memory.
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.terminate()));
   }
 
   #lose(message: string): void {

@@ -7,17 +7,15 @@ import type { Place } from './team.ts';
 
 /** Runs lists at once on the calling thread, with helpers where there is a crew. */
 export class InlineExecutor implements Executor {
-  readonly #place: Place;
+  #place: Place | undefined;
+  readonly threads: number;
   readonly #crew: Crew | undefined;
   #count = 0;
 
   constructor(place: Place, crew?: Crew) {
     this.#place = place;
+    this.threads = place.threads;
     this.#crew = crew;
-  }
-
-  get threads(): number {
-    return this.#place.threads;
   }
 
   get lost(): Promise<SsError> | undefined {
@@ -38,13 +36,16 @@ export class InlineExecutor implements Executor {
 
   execute(list: number, { release, explain }: Errand): void {
     this.#count++;
-    lead(this.#place, list);
+    const place = this.#place!;
+    lead(place, list);
     release();
-    const failure = lastFailure(this.#place.control);
+    const failure = lastFailure(place.control);
     if (failure) throw explain(failure);
   }
 
   dispose(): Promise<void> | undefined {
+    // Its kernels hold the memory.
+    this.#place = undefined;
     return this.#crew?.dispose();
   }
 }
