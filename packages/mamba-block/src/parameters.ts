@@ -111,11 +111,14 @@ export function placeParameter(
       },
     );
   }
-  if (kept === 'projection')
+  // No device but the reference computes in f64.
+  if (kept === 'projection' && dtype !== 'f64')
     return engine.scope(() => packProjection(engine, fromBytes(bytes, shape, dtype), weights));
   const values = Float32Array.from(decode(bytes, dtype) as ArrayLike<number>);
   return engine.scope(() => {
     switch (kept) {
+      case 'projection':
+        return packProjection(engine, tensor(values, shape), weights);
       case 'f32':
         return engine.upload(tensor(values, shape));
       case 'convolution':
@@ -130,8 +133,12 @@ export function placeParameter(
   });
 }
 
-function packProjection(engine: Engine, value: Tensor<FloatDType>, weights: WeightDType): Tensor {
-  return engine.pack(value, weights === 'stored' ? (value.dtype === 'f64' ? 'f32' : value.dtype) : weights);
+function packProjection(
+  engine: Engine,
+  value: Tensor<Exclude<FloatDType, 'f64'>>,
+  weights: WeightDType,
+): Tensor {
+  return engine.pack(value, weights === 'stored' ? value.dtype : weights);
 }
 
 /** Row-major (D, n) values as a (D, n) view of (n, D) memory. */

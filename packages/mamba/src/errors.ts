@@ -7,6 +7,8 @@ export const mambaErrors = {
   'source-invalid': 'What was given as a model source is not one.',
   'source-hub': 'A hub id was given, and the package that looks ids up is not installed.',
   'source-denied': 'A hub wants a token, or does not give the model to its owner.',
+  'source-changed': 'A file of a model was replaced while it was read.',
+  'source-cache': 'The cache of downloaded models cannot be read or written.',
   'source-corrupt': 'A downloaded file is not what the hub says it is.',
   'checkpoint-missing': 'The source has no weights, or lacks one of their files.',
   'checkpoint-pickle': 'A pickled PyTorch file is not a plain dictionary of tensors.',

@@ -11,6 +11,7 @@ import { readJson } from './checkpoint/json.ts';
 import type { JsonObject } from './checkpoint/json.ts';
 import { byMeaning } from './checkpoint/names.ts';
 import { openCheckpoint } from './checkpoint/open-checkpoint.ts';
+import { readTensor } from './checkpoint/read-tensor.ts';
 import { sameBytes } from './checkpoint/same-bytes.ts';
 import { chooseEngine } from './choose-engine.ts';
 import type { EngineChoice } from './choose-engine.ts';
@@ -21,6 +22,7 @@ import type { DownloadProgress } from './source/hub/hub-options.ts';
 import { openSource } from './source/open-source.ts';
 import type { ModelSource, SourceOptions } from './source/open-source.ts';
 import type { Source } from './source/source.ts';
+import { addedTokenId, tokenText } from './tokenizer/added-tokens.ts';
 import { readTokenizer } from './tokenizer/tokenizer.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import type { ModelWarning } from './warning.ts';
@@ -52,10 +54,13 @@ export async function loadModel(source: ModelSource, options: LoadModelOptions =
   throwIfAborted(signal, 'loading a model');
   const { hub, cache } = options;
   const onDownload = (progress: DownloadProgress): void => tell({ phase: 'download', ...progress });
-  await using opened = await openSource(source, { hub, cache, signal, onDownload });
+  const odd: ModelWarning[] = [];
+  const onWarning = (warning: ModelWarning): void => void odd.push(warning);
+  await using opened = await openSource(source, { hub, cache, signal, onDownload, onWarning });
   tell({ phase: 'source', source: opened.label });
   const description = await describe(opened, signal);
-  for (const warning of description.warnings) tell({ phase: 'warning', warning });
+  const warnings = [...odd, ...description.warnings];
+  for (const warning of warnings) tell({ phase: 'warning', warning });
   throwIfAborted(signal, 'loading a model');
   const { engine, owned } = await chooseEngine(options, signal);
   const weights = new Weights(engine, options.weights ?? 'stored');
@@ -69,7 +74,7 @@ export async function loadModel(source: ModelSource, options: LoadModelOptions =
     await engine.sync();
     tell({ phase: 'ready', milliseconds: performance.now() - started });
     throwIfAborted(signal, 'loading a model');
-    const { config, tokenizer, warnings } = description;
+    const { config, tokenizer } = description;
     return new MambaModel(
       { engine, config, fingerprint, tokenizer, warnings, ...weights.parts(config) },
       release,
@@ -89,14 +94,10 @@ async function describe(source: Source, signal: AbortSignal | undefined): Promis
   const { block, layers, rows, assignments } = inspect(tensors, flat);
   const tokenizer = await readTokenizer(source, signal);
   const tied = await isTied(tensors, signal);
-  const complete: ModelConfig = {
-    ...block,
-    layers,
-    rows,
-    vocabulary: vocabularyOf(rows, flat, tokenizer),
-    tied,
-    eosIds: eosIdsOf(generation, config) ?? tokenizer?.eosIds ?? [],
-  };
+  const eosIds =
+    eosIdsOf(generation, config) ?? tokenizer?.eosIds ?? (await eosWithoutTokenizer(source, signal));
+  const vocabulary = vocabularyOf(rows, flat, tokenizer, eosIds);
+  const complete: ModelConfig = { ...block, layers, rows, vocabulary, tied, eosIds };
   return {
     config: complete,
     tokenizer,
@@ -117,13 +118,29 @@ async function isTied(
   return head === undefined || sameBytes(head, tensors.get('embedding.weight')!, signal);
 }
 
+/** What ends a text may be known where the rest of the tokenizer is not. */
+async function eosWithoutTokenizer(source: Source, signal: AbortSignal | undefined): Promise<number[]> {
+  const config = (await readJson(source, 'tokenizer_config.json', 'tokenizer-invalid', signal)) ?? {};
+  const id = addedTokenId(config, tokenText(config['eos_token']));
+  return id === undefined ? [] : [id];
+}
+
 /** Rows after the last id that means something are padding. */
-function vocabularyOf(rows: number, config: JsonObject, tokenizer: Tokenizer | undefined): number {
+function vocabularyOf(
+  rows: number,
+  config: JsonObject,
+  tokenizer: Tokenizer | undefined,
+  eosIds: readonly number[],
+): number {
   const claimed = config['vocab_size'];
   const known =
     tokenizer?.vocabulary ??
     (Number.isSafeInteger(claimed) && (claimed as number) > 0 ? (claimed as number) : rows);
-  return Math.min(known, rows);
+  // An end that nothing else knows of has to be drawn, too.
+  return Math.min(
+    eosIds.reduce((max, id) => Math.max(max, id + 1), known),
+    rows,
+  );
 }
 
 /** Reads every tensor and places it. @returns the fingerprint */
@@ -138,10 +155,12 @@ async function readWeights(
   let bytes = 0;
   for (const { tensor, spec, layer } of assignments) {
     throwIfAborted(signal, 'loading a model');
-    const data = await tensor.read(signal);
+    const name = layer === undefined ? spec.name : `layers.${layer}.${spec.name}`;
+    const seen = fingerprint.begin(name, tensor);
+    const value = await readTensor(tensor, (piece) => seen.add(piece), signal);
+    seen.end();
     throwIfAborted(signal, 'loading a model');
-    fingerprint.add(layer === undefined ? spec.name : `layers.${layer}.${spec.name}`, tensor, data);
-    weights.place(layer, spec, { dtype: tensor.dtype!, shape: tensor.shape, bytes: data });
+    weights.place(layer, spec, value);
     bytes += tensor.byteLength;
     tell({ phase: 'weights', tensor: tensor.name, bytes, total });
   }

@@ -92,8 +92,10 @@ export async function randomModel(
   try {
     for (const { layer, spec, values } of parameters) {
       const bytes = encode(values(), 'f32');
-      const value = { dtype: 'f32', stored: 'F32', shape: spec.shape, bytes } as const;
-      fingerprint.add(`${layer ?? 'outer'}.${spec.name}`, value, bytes);
+      const value = { dtype: 'f32', shape: spec.shape, bytes } as const;
+      const seen = fingerprint.begin(`${layer ?? 'outer'}.${spec.name}`, value);
+      seen.add(bytes);
+      seen.end();
       weights.place(layer, spec, value);
       await pause();
       throwIfAborted(signal, 'making a model');

@@ -1,8 +1,12 @@
 import { denseStrides, elementCount } from '@ss/core';
 import type { DType, Shape } from '@ss/core';
 import type { TensorToStore } from '../src/safetensors/write.ts';
+import { pickleOps, u16, u32 } from './pickle.ts';
+
+const { call, dictionary, global, int, text, tuple, whole } = pickleOps;
 
 const storageClasses: Partial<Readonly<Record<DType, string>>> = {
+  f64: 'DoubleStorage',
   f32: 'FloatStorage',
   f16: 'HalfStorage',
   bf16: 'BFloat16Storage',
@@ -18,54 +22,40 @@ export function torchArchive(tensors: Readonly<Record<string, TensorToStore>>): 
     text(name),
     rebuilt(tensor.dtype, storages.indexOf(tensor), tensor.shape),
   ]);
-  const pickle = [0x80, 2, 0x7d, 0x28, ...items.flat(2), 0x75, 0x2e];
   return zip([
-    ['archive/data.pkl', Uint8Array.from(pickle)],
+    ['archive/data.pkl', whole(dictionary(...items.flat()))],
     ...storages.map(({ bytes }, key) => [`archive/data/${key}`, bytes] as const),
   ]);
 }
 
-/** `_rebuild_tensor_v2(storage, 0, shape, strides, False, OrderedDict())` */
-function rebuilt(dtype: DType, key: number, shape: Shape): number[] {
-  const size = int(elementCount(shape));
+/** `_rebuild_tensor_v2(storage, offset, shape, strides, False, OrderedDict())` */
+export function rebuilt(
+  dtype: DType,
+  key: number,
+  shape: Shape,
+  strides: Shape = denseStrides(shape),
+): number[] {
   const storage = tuple(
     text('storage'),
     global('torch', storageClasses[dtype]!),
     text(String(key)),
     text('cpu'),
-    size,
+    int(elementCount(shape)),
   );
   const integers = (values: readonly number[]): number[] => tuple(...values.map(int));
-  const hooks = [...global('collections', 'OrderedDict'), 0x29, 0x52];
-  const args = tuple(
+  return call(
+    global('torch._utils', '_rebuild_tensor_v2'),
     [...storage, 0x51],
     int(0),
     integers(shape),
-    integers(denseStrides(shape)),
+    integers(strides),
     [0x89],
-    hooks,
+    [...global('collections', 'OrderedDict'), 0x29, 0x52],
   );
-  return [...global('torch._utils', '_rebuild_tensor_v2'), ...args, 0x52];
 }
 
-function text(value: string): number[] {
-  const bytes = new TextEncoder().encode(value);
-  return [0x58, ...u32(bytes.length), ...bytes];
-}
-
-function int(value: number): number[] {
-  return [0x4a, ...u32(value)];
-}
-
-function tuple(...items: readonly number[][]): number[] {
-  return [0x28, ...items.flat(), 0x74];
-}
-
-function global(module: string, name: string): number[] {
-  return [0x63, ...new TextEncoder().encode(`${module}\n${name}\n`)];
-}
-
-function zip(files: readonly (readonly [string, Uint8Array])[]): Uint8Array<ArrayBuffer> {
+/** An archive of stored files. */
+export function zip(files: readonly (readonly [string, Uint8Array])[]): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
   const directory: number[] = [];
   let at = 0;
@@ -107,12 +97,4 @@ function zip(files: readonly (readonly [string, Uint8Array])[]): Uint8Array<Arra
     to += part.length;
   }
   return archive;
-}
-
-function u16(value: number): number[] {
-  return [value & 255, (value >>> 8) & 255];
-}
-
-function u32(value: number): number[] {
-  return [...u16(value & 0xffff), ...u16(value >>> 16)];
 }

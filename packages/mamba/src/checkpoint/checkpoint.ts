@@ -12,6 +12,8 @@ export interface CheckpointTensor {
   readonly byteLength: number;
   /** The file and where in it; tensors that share their bytes have one place. */
   readonly place: string;
+  /** A part of it takes as long to read as all of it. */
+  readonly inOnePiece?: boolean;
   /** The row-major bytes, or `length` of them from `start`. */
   read(signal: AbortSignal | undefined, start?: number, length?: number): Promise<Uint8Array>;
 }

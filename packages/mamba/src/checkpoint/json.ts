@@ -1,10 +1,14 @@
+import type { SsError, SsErrorOptions } from '@ss/core';
 import { failure } from '../errors.ts';
+import { overBudget, parsePythonJson } from '../json-text.ts';
+import { maxBytesOf } from '../source/limits.ts';
+import { recognise } from '../source/recognise.ts';
 import type { Source } from '../source/source.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** A config, an index or a tokenizer of more than this is not one. */
-const largestFile = 256 * 2 ** 20;
+/** A tokenizer of 256 thousand tokens and as many merges has about two million values, six deep. */
+const budget = { depth: 100, values: 8_000_000 };
 
 /**
  * An object from a JSON file of the source; undefined when there is no such file.
@@ -18,29 +22,23 @@ export async function readJson(
 ): Promise<JsonObject | undefined> {
   const file = await source.open(name, signal);
   if (file === undefined) return undefined;
-  if (file.size > largestFile) throw failure(code, `${name} has ${file.size} bytes.`);
+  const invalid = (why: string, options?: SsErrorOptions): SsError =>
+    failure(code, `${name} ${why}.`, { ...options, details: { file: name } });
+  const maxBytes = maxBytesOf(name)!;
+  if (file.size > maxBytes) throw invalid(`has ${file.size} bytes, of which ${maxBytes} are read`);
+  const other = await recognise(file, 'json', signal);
+  if (other) throw invalid(`is not JSON: it ${other.what}`, { hint: other.hint });
   const text = new TextDecoder().decode(await file.read(0, file.size, signal));
+  const over = overBudget(text, budget);
+  if (over !== undefined) throw invalid(over);
   let value: unknown;
   try {
     value = parsePythonJson(text);
   } catch (cause) {
-    throw failure(code, `${name} is not JSON: ${(cause as Error).message}.`, { cause });
+    throw invalid(`is not JSON: ${(cause as Error).message}`, { cause });
   }
-  if (!isObject(value)) throw failure(code, `${name} does not hold an object.`);
+  if (!isObject(value)) throw invalid('does not hold an object');
   return value;
-}
-
-/** JSON with the bare Infinity and NaN that Python's json module writes. */
-export function parsePythonJson(text: string): unknown {
-  // Numbers beyond the range of a double are read as infinite.
-  const standIns: Readonly<Record<string, string>> = {
-    Infinity: '1e999',
-    '-Infinity': '-1e999',
-    NaN: 'null',
-  };
-  return JSON.parse(
-    text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/gs, (token) => standIns[token] ?? token),
-  );
 }
 
 export function isObject(value: unknown): value is JsonObject {

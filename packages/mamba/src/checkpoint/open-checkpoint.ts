@@ -43,7 +43,8 @@ async function onlyFile(
       return format.tensors((await source.open(name, signal))!, signal);
   }
   const wanted = formats.map(({ file }) => file).join(' or ');
-  throw failure('checkpoint-missing', `${source.label} has no ${wanted}.`, {
+  const remark = source.remark?.();
+  throw failure('checkpoint-missing', `${source.label} has no ${wanted}.${remark ? ` ${remark}` : ''}`, {
     hint: 'Download the files of the model, weights included, into one folder.',
     details: { source: source.label, ...(names.length > 0 && { found: names }) },
   });
@@ -80,7 +81,7 @@ async function shards(
         'checkpoint-invalid',
         `${index} says that ${absent} is in ${name}, which does not have it.`,
       );
-    tensors.push(...found);
+    for (const tensor of found) tensors.push(tensor);
   }
   return tensors;
 }

@@ -10,8 +10,9 @@ export async function sameBytes(
 ): Promise<boolean> {
   if (a.dtype !== b.dtype || a.shape.join() !== b.shape.join()) return false;
   if (a.place === b.place) return true;
-  for (let start = 0; start < a.byteLength; start += pieceBytes) {
-    const length = Math.min(pieceBytes, a.byteLength - start);
+  const step = a.inOnePiece || b.inOnePiece ? a.byteLength : pieceBytes;
+  for (let start = 0; start < a.byteLength; start += step) {
+    const length = Math.min(step, a.byteLength - start);
     const [x, y] = [await a.read(signal, start, length), await b.read(signal, start, length)];
     if (!x.every((byte, i) => byte === y[i])) return false;
   }

@@ -1,8 +1,9 @@
-import { dtypes, elementCount, elementSpan, forEachPosition, isContiguous } from '@ss/core';
+import { dtypes, elementCount, elementSpan, isContiguous } from '@ss/core';
 import type { SourceFile } from '../source/source.ts';
 import { readTorchCheckpoint } from '../torch/torch-checkpoint.ts';
 import type { TorchTensor } from '../torch/torch-checkpoint.ts';
 import type { CheckpointTensor } from './checkpoint.ts';
+import { rowMajor } from './row-major.ts';
 
 /** The tensors of a `torch.save` archive, in the order of their bytes. */
 export async function torchTensorsIn(
@@ -24,29 +25,23 @@ export async function torchTensorsIn(
       shape: tensor.shape,
       byteLength: elementCount(tensor.shape) * dtypes[tensor.dtype].bytes,
       place: `${file.name}:${tensor.storage.offset} ${tensor.offset} ${tensor.strides.join()}`,
-      read: async (abort, start = 0, length) => {
-        const bytes = await readDense(file, tensor, abort);
-        return length === undefined ? bytes : bytes.subarray(start, start + length);
-      },
+      ...readers(file, tensor),
     }));
 }
 
-/** The elements of a strided view of a storage, row-major. */
-async function readDense(
-  file: SourceFile,
-  tensor: TorchTensor,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
+/** A view that is row-major already is read where it lies, any part of it alone. */
+function readers(file: SourceFile, tensor: TorchTensor): Pick<CheckpointTensor, 'read' | 'inOnePiece'> {
   const size = dtypes[tensor.dtype].bytes;
   const { start, end } = elementSpan(tensor);
-  const raw = await file.read(tensor.storage.offset + start * size, (end - start) * size, signal);
-  if (isContiguous(tensor)) return raw;
-  const dense = new Uint8Array(elementCount(tensor.shape) * size);
-  let at = 0;
-  forEachPosition(tensor, (position) => {
-    const from = (position - start) * size;
-    dense.set(raw.subarray(from, from + size), at);
-    at += size;
-  });
-  return dense;
+  const [offset, byteLength] = [tensor.storage.offset + start * size, (end - start) * size];
+  if (isContiguous(tensor)) {
+    return { read: (signal, from = 0, length = byteLength) => file.read(offset + from, length, signal) };
+  }
+  return {
+    inOnePiece: true,
+    read: async (signal, from = 0, length) => {
+      const bytes = await rowMajor(tensor, await file.read(offset, byteLength, signal));
+      return length === undefined ? bytes : bytes.subarray(from, from + length);
+    },
+  };
 }

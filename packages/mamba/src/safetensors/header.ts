@@ -1,9 +1,10 @@
 import { elementCount } from '@ss/core';
 import type { DType, Shape, SsError } from '@ss/core';
 import { failure } from '../errors.ts';
+import { duplicateKey, overBudget } from '../json-text.ts';
+import { recognise } from '../source/recognise.ts';
 import type { SourceFile } from '../source/source.ts';
 import { storedDTypes } from './dtypes.ts';
-import { duplicateKey } from './unique-keys.ts';
 
 /** Where one tensor lies in its file. */
 export interface StoredTensor {
@@ -26,6 +27,8 @@ export interface SafetensorsHeader {
 /** The format's own limit on its header. */
 const largestHeader = 100_000_000;
 const lengthBytes = 8;
+/** A hundred thousand tensors of the depth that the format has. */
+const budget = { depth: 8, values: 2_000_000 };
 
 /**
  * The header of a safetensors file, every promise of it checked against the file: the data begins where the
@@ -33,6 +36,8 @@ const lengthBytes = 8;
  * @throws SsError `checkpoint-truncated`, `checkpoint-invalid` naming the tensor
  */
 export async function readHeader(file: SourceFile, signal?: AbortSignal): Promise<SafetensorsHeader> {
+  const other = await recognise(file, 'safetensors', signal);
+  if (other) throw invalid(file, `is no safetensors file: it ${other.what}`, { hint: other.hint });
   if (file.size < lengthBytes) throw short(file, `has ${file.size} bytes, too few for a header`);
   const prefix = await file.read(0, lengthBytes, signal);
   const claimed = new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true);
@@ -54,6 +59,8 @@ function parseObject(file: SourceFile, bytes: Uint8Array): Record<string, unknow
   let value: unknown;
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    const over = overBudget(text, budget);
+    if (over !== undefined) throw invalid(file, `has a header that ${over}`);
     value = JSON.parse(text);
     const twice = duplicateKey(text);
     if (twice !== undefined) throw invalid(file, `names ${twice} twice`);
@@ -128,6 +135,6 @@ function short(file: SourceFile, why: string, tensor?: string): SsError {
   });
 }
 
-function invalid(file: SourceFile, why: string, options: { cause?: unknown } = {}): SsError {
+function invalid(file: SourceFile, why: string, options: { cause?: unknown; hint?: string } = {}): SsError {
   return failure('checkpoint-invalid', `${file.name} ${why}.`, { ...options, details: { file: file.name } });
 }

@@ -2,6 +2,7 @@ import { decode, encode } from '@ss/core';
 import type { DType, Shape, TensorData } from '@ss/core';
 import { readState } from '@ss/mamba-block';
 import type { LayerState } from '@ss/mamba-block';
+import { fingerprintVersion } from '../checkpoint/fingerprint.ts';
 import { failure } from '../errors.ts';
 import { readHeader } from '../safetensors/header.ts';
 import type { SafetensorsHeader, StoredTensor } from '../safetensors/header.ts';
@@ -92,15 +93,22 @@ function checkMetadata({ metadata }: SafetensorsHeader, fingerprint: string): vo
       details: { metadata },
     });
   }
-  if (metadata['model'] !== fingerprint) {
+  const saved = metadata['model'];
+  if (saved === fingerprint) return;
+  const details = { saved, model: fingerprint };
+  const [before, now] = [fingerprintVersion(saved ?? ''), fingerprintVersion(fingerprint)];
+  if (before !== now) {
     throw failure(
       'state-mismatch',
-      `The state was saved from the model ${metadata['model']}; this one is ${fingerprint}.`,
-      {
-        details: { saved: metadata['model'], model: fingerprint },
-      },
+      `The state names its model by a fingerprint of version ${before}, ${saved}; this model has one of version ${now}, ${fingerprint}, so that nothing tells whether they are the same.`,
+      { hint: 'Make the state anew from its text.', details },
     );
   }
+  throw failure(
+    'state-mismatch',
+    `The state was saved from the model ${saved}; this one is ${fingerprint}.`,
+    { details },
+  );
 }
 
 function checkTensor(

@@ -1,8 +1,10 @@
 import { abortedError, SsError } from '@ss/core';
+import { isPage, limitOf } from './answer.ts';
 import { blobFile } from './blobs.ts';
-import { missing, refused, request } from './http.ts';
+import { discard, endless, missing, refused, request, shown } from './http.ts';
 import type { DownloadProgress } from './hub/hub-options.ts';
-import type { SourceFile } from './source.ts';
+import type { OnWarning, SourceFile } from './source.ts';
+import { differsIn } from './version.ts';
 
 /** The part of a browser's `Cache` that is used. */
 export interface CacheLike {
@@ -18,6 +20,9 @@ export interface CacheStorageLike {
 interface Context {
   readonly signal: AbortSignal | undefined;
   readonly onDownload: (progress: DownloadProgress) => void;
+  /** Told the name of a file in whose place there is a page. */
+  readonly onPage: (name: string) => void;
+  readonly onWarning: OnWarning;
   /** The file without a cache. */
   uncached(): Promise<SourceFile | undefined>;
 }
@@ -27,7 +32,8 @@ const version = ['etag', 'last-modified', 'content-length'] as const;
 
 /**
  * A file that is fetched whole and kept, or that there is none; when it is asked for again, the server only says
- * whether that changed, and need not be there. Without room for it the file is read as if there were no cache.
+ * whether that changed, and need not be there. Without room for it, or with a cache that fails, the file is read as if
+ * there were no cache.
  */
 export async function cachedFile(
   cache: CacheLike,
@@ -35,31 +41,50 @@ export async function cachedFile(
   name: string,
   context: Context,
 ): Promise<SourceFile | undefined> {
-  const { signal, uncached } = context;
-  const kept = await cache.match(url.href);
-  if (kept && (await isCurrent(url, kept, signal))) {
-    if (missing.includes(kept.status)) return undefined;
-    const file = await wholeFile(name, kept);
-    if (file) return file;
+  const { signal, uncached, onPage, onWarning } = context;
+  const without = (cause: unknown): Promise<SourceFile | undefined> => {
+    const message = `${name} is read without the cache, which fails: ${String(cause)}.`;
+    onWarning({ code: 'cache-unavailable', message, details: { file: name } });
+    return uncached();
+  };
+  const fromCache = async (): Promise<SourceFile | 'missing' | undefined> => {
+    const kept = await cache.match(url.href);
+    if (kept === undefined || !(await isCurrent(url, kept, signal))) return undefined;
+    return missing.includes(kept.status) ? 'missing' : wholeFile(name, kept);
+  };
+  let kept: SourceFile | 'missing' | undefined;
+  try {
+    kept = await fromCache();
+  } catch (error) {
+    if (SsError.is(error)) throw error;
+    return without(error);
   }
+  if (kept) return kept === 'missing' ? undefined : kept;
   const response = await request(url, signal);
-  if (missing.includes(response.status)) {
-    await response.body?.cancel();
+  if (missing.includes(response.status) || isPage(response)) {
+    await discard(response);
+    if (isPage(response)) onPage(name);
     // To know it without the server, too.
-    await cache.put(url.href, new Response(null, { status: response.status })).catch(() => undefined);
+    else await cache.put(url.href, new Response(null, { status: response.status })).catch(() => undefined);
     return undefined;
   }
-  if (!response.ok) throw refused(url, response);
-  try {
-    await cache.put(url.href, watched(name, response, context.onDownload));
-  } catch (error) {
-    if (signal?.aborted) throw abortedError(signal, `reading ${url.href}`);
-    // Full, broken off, or thrown by who is told of the progress, which is no matter of the cache.
-    if (error instanceof Told) throw error.cause;
-    return uncached();
+  if (!response.ok) {
+    await discard(response);
+    throw refused(url, response);
   }
-  const stored = await cache.match(url.href);
-  return (stored && (await wholeFile(name, stored))) ?? uncached();
+  const { toKeep, stopped } = watched(url, name, response, context.onDownload);
+  try {
+    await cache.put(url.href, toKeep);
+    const stored = await cache.match(url.href);
+    return (stored && (await wholeFile(name, stored))) ?? uncached();
+  } catch (error) {
+    await discard(toKeep);
+    if (signal?.aborted) throw abortedError(signal, `reading ${shown(url)}`);
+    const stop = stopped();
+    if (stop) throw stop.cause;
+    // Full, or broken off.
+    return without(error);
+  }
 }
 
 /** Also when the server cannot be asked. */
@@ -75,10 +100,8 @@ async function isCurrent(url: URL, kept: Response, signal: AbortSignal | undefin
   if (missing.includes(kept.status)) return false;
   // A server that does not answer HEAD says nothing about the file.
   if (!now.ok) return true;
-  return version.every((header) => {
-    const [before, after] = [kept.headers.get(header), now.headers.get(header)];
-    return before === null || after === null || before === after;
-  });
+  if (isPage(now)) return false;
+  return differsIn(kept.headers, now.headers, version) === undefined;
 }
 
 /** undefined when the cache has only a part of it. */
@@ -88,14 +111,16 @@ async function wholeFile(name: string, kept: Response): Promise<SourceFile | und
   return length === null || Number(length) === blob.size ? blobFile(name, blob) : undefined;
 }
 
-class Told extends Error {}
-
-/** The response to keep: its bytes are counted on their way, and only the headers that matter stay. */
+/**
+ * The response to keep: its bytes are counted on their way, and only the headers that matter stay. `stopped` has what
+ * ended it early on this side: more bytes than may be kept, or what was thrown by who is told of them.
+ */
 function watched(
+  url: URL,
   name: string,
   response: Response,
   onDownload: (progress: DownloadProgress) => void,
-): Response {
+): { readonly toKeep: Response; stopped(): { readonly cause: unknown } | undefined } {
   const headers = new Headers();
   for (const header of version) {
     const value = response.headers.get(header);
@@ -104,17 +129,22 @@ function watched(
   // The length of what was sent, where that is compressed.
   if (response.headers.has('content-encoding')) headers.delete('content-length');
   const length = Number(headers.get('content-length') ?? 0);
+  const limit = limitOf(name, response);
   let bytes = 0;
+  let stop: { readonly cause: unknown } | undefined;
   const counter = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
     transform(chunk, controller) {
       bytes += chunk.length;
       try {
+        if (bytes > limit) throw endless(url, limit);
         onDownload({ file: name, bytes, total: Math.max(bytes, length) });
       } catch (cause) {
-        throw new Told('', { cause });
+        stop = { cause };
+        throw cause;
       }
       controller.enqueue(chunk);
     },
   });
-  return new Response(response.body?.pipeThrough(counter) ?? null, { headers });
+  const toKeep = new Response(response.body?.pipeThrough(counter) ?? null, { headers });
+  return { toKeep, stopped: () => stop };
 }

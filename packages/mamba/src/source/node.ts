@@ -2,12 +2,17 @@
 export interface NodeFiles {
   open(path: string, flags: 'r'): Promise<NodeFileHandle>;
   readdir(path: string): Promise<string[]>;
-  stat(path: string): Promise<{ isDirectory(): boolean }>;
+  stat(path: string): Promise<{ isDirectory(): boolean; isFile(): boolean }>;
+}
+
+export interface NodeFileStat {
+  readonly size: number;
+  readonly mtimeMs: number;
 }
 
 export interface NodeFileHandle {
   read(into: Uint8Array, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
-  stat(): Promise<{ readonly size: number }>;
+  stat(): Promise<NodeFileStat>;
   close(): Promise<void>;
 }
 

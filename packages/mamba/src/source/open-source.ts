@@ -7,11 +7,14 @@ import { hubId } from './hub/hub-options.ts';
 import type { DownloadProgress, HubOptions } from './hub/hub-options.ts';
 import { openHub } from './hub/open-hub.ts';
 import { nodeFiles, pathOf } from './node.ts';
-import type { Source } from './source.ts';
+import type { OnWarning, Source } from './source.ts';
 import { openUrl } from './url.ts';
 
-/** A folder's path, the id of a model on a hub, the URL of a folder, or the files themselves: with their names, or under them. */
-export type ModelSource = string | URL | readonly Blob[] | Readonly<Record<string, Blob>>;
+/**
+ * A folder's path, the id of a model on a hub, the URL of a folder, or the files themselves: with their names, such as
+ * the `FileList` of a chosen folder, or under them.
+ */
+export type ModelSource = string | URL | Iterable<Blob> | Readonly<Record<string, Blob>>;
 
 export interface SourceOptions {
   /** Where and how ids such as `state-spaces/mamba-130m-hf` are looked up. A folder of that path comes first. */
@@ -26,14 +29,14 @@ export interface SourceOptions {
 interface OpenOptions extends SourceOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onDownload?: ((progress: DownloadProgress) => void) | undefined;
+  readonly onWarning?: OnWarning | undefined;
 }
 
 /** @throws SsError `source-invalid`, `source-unavailable`, `source-hub`, `source-denied`, `aborted` */
 export async function openSource(source: ModelSource, options: OpenOptions = {}): Promise<Source> {
   if (typeof source === 'string') return openText(source, options);
   if (source instanceof URL) return openAddress(source, options);
-  if (typeof source === 'object' && source !== null && areBlobs(Object.values(source)))
-    return openBlobs(source);
+  if (typeof source === 'object' && source !== null && areBlobs(source)) return openBlobs(source);
   throw failure('source-invalid', 'A model source is a folder path, a URL or a list of files.', {
     details: { got: typeof source },
   });
@@ -48,8 +51,8 @@ async function openText(text: string, options: OpenOptions): Promise<Source> {
   } catch (error) {
     const { code } = ((error as Error).cause ?? {}) as { code?: unknown };
     if (code !== 'ENOENT' || !hubId.test(text) || text.startsWith('.')) throw error;
-    const { hub = {}, signal, onDownload = () => undefined } = options;
-    return openHub(text, files as Disk, hub, { signal, onDownload });
+    const { hub = {}, signal, onDownload = () => undefined, onWarning = () => undefined } = options;
+    return openHub(text, files as Disk, hub, { signal, onDownload, onWarning });
   }
 }
 
@@ -63,10 +66,10 @@ async function openAddress(url: URL, options: OpenOptions): Promise<Source> {
   });
 }
 
-function openHttp(url: URL, { cache, onDownload }: OpenOptions): Source {
+function openHttp(url: URL, { cache, onDownload, onWarning }: OpenOptions): Source {
   const { caches } = globalThis as { caches?: CacheStorageLike };
   const storage = cache === true ? caches : cache || undefined;
-  return openUrl(url, { storage, onDownload });
+  return openUrl(url, { storage, onDownload, onWarning });
 }
 
 function relativeToPage(text: string): URL {
@@ -78,6 +81,7 @@ function relativeToPage(text: string): URL {
   }
 }
 
-function areBlobs(values: readonly unknown[]): boolean {
+function areBlobs(source: Iterable<unknown> | Readonly<Record<string, unknown>>): boolean {
+  const values = Symbol.iterator in source ? [...source] : Object.values(source);
   return values.length > 0 && values.every((value) => value instanceof Blob);
 }

@@ -1,3 +1,5 @@
+import type { ModelWarning } from '../warning.ts';
+
 /** One file of a source, read piece by piece. */
 export interface SourceFile {
   /** For messages, and to find it again. */
@@ -5,7 +7,9 @@ export interface SourceFile {
   /** Bytes. */
   readonly size: number;
   /**
-   * @throws SsError `source-unavailable`; `checkpoint-truncated` when the file ends before `offset + length`
+   * All pieces are of one version of the file.
+   * @throws SsError `source-unavailable`; `source-changed` when the file is another one than was opened;
+   * `checkpoint-truncated` when it ends before `offset + length`; `out-of-memory`
    */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
 }
@@ -18,4 +22,9 @@ export interface Source extends AsyncDisposable {
   open(name: string, signal?: AbortSignal): Promise<SourceFile | undefined>;
   /** The names of all files, where that can be known. */
   list(): Promise<readonly string[] | undefined>;
+  /** Why files that were asked for may not be there, as a sentence, where more than that is known. */
+  remark?(): string | undefined;
 }
+
+/** Told of what is odd about a source and does not stop the reading. */
+export type OnWarning = (warning: ModelWarning) => void;

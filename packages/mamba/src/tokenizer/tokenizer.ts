@@ -3,6 +3,7 @@ import { isObject, readJson } from '../checkpoint/json.ts';
 import type { JsonObject } from '../checkpoint/json.ts';
 import { failure } from '../errors.ts';
 import type { Source } from '../source/source.ts';
+import { tokenText, withAddedTokens } from './added-tokens.ts';
 
 /** Text to ids and back. Anything with these members may stand in a model. */
 export interface Tokenizer {
@@ -42,7 +43,8 @@ export async function readTokenizer(source: Source, signal?: AbortSignal): Promi
  * A tokenizer from the contents of `tokenizer.json` and `tokenizer_config.json`.
  * @throws SsError `tokenizer-invalid`
  */
-export function createTokenizer(tokenizer: JsonObject, config: JsonObject = {}): Tokenizer {
+export function createTokenizer(json: JsonObject, config: JsonObject = {}): Tokenizer {
+  const tokenizer = withAddedTokens(json, config);
   const inner = parse(tokenizer, config);
   const eos = tokenText(config['eos_token']);
   const eosId = eos === undefined ? undefined : inner.token_to_id(eos);
@@ -96,10 +98,4 @@ function ids({ model, added_tokens: added }: JsonObject): number[] {
       : [];
   const more = Array.isArray(added) ? added.map((token) => (isObject(token) ? token['id'] : undefined)) : [];
   return [...own, ...more] as number[];
-}
-
-/** A token in `tokenizer_config.json`: its text, or an object with its text. */
-function tokenText(value: unknown): string | undefined {
-  const text = isObject(value) ? value['content'] : value;
-  return typeof text === 'string' ? text : undefined;
 }

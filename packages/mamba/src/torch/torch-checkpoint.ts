@@ -1,5 +1,6 @@
 import { dtypes, SsError, elementCount, elementSpan } from '@ss/core';
 import type { DType, Layout } from '@ss/core';
+import { recognise } from '../source/recognise.ts';
 import { unpickle } from './unpickle.ts';
 import type { PickleValue } from './unpickle.ts';
 import { readZipDirectory } from './zip-directory.ts';
@@ -24,7 +25,11 @@ const storageDTypes: Readonly<Record<string, DType>> = {
   'torch.ByteStorage': 'u8',
 };
 /** The description of a few thousand tensors is some hundred kilobytes. */
-const largestPickle = 64 * 2 ** 20;
+const maxPickleBytes = 16 * 2 ** 20;
+/** As PyTorch has it. */
+const maxRank = 64;
+/** Tensors may share storages, such as a head that is the embedding; together they may be so many times the file. */
+const maxSharing = 4;
 
 /**
  * The tensors of a `pytorch_model.bin`: a zip archive with a pickle that describes views of storages.
@@ -32,20 +37,30 @@ const largestPickle = 64 * 2 ** 20;
  * @throws SsError `checkpoint-pickle`, `checkpoint-truncated`
  */
 export async function readTorchCheckpoint(file: RandomAccess): Promise<readonly TorchTensor[]> {
+  const other = await recognise(file, 'torch');
+  if (other) throw broken(file, `it ${other.what}`, other.hint);
   const entries = await readZipDirectory(file);
   const pickle = [...entries.values()].find(({ path }) => path.endsWith('/data.pkl') || path === 'data.pkl');
-  if (pickle === undefined) throw broken(file, 'it has no data.pkl');
-  if (pickle.size > largestPickle) throw broken(file, `its data.pkl has ${pickle.size} bytes`);
+  if (pickle === undefined) throw broken(file, `it has no data.pkl${looksLike(entries)}`);
+  if (pickle.size > maxPickleBytes) throw broken(file, `its data.pkl has ${pickle.size} bytes`);
   const prefix = pickle.path.slice(0, -'data.pkl'.length);
   const byteorder = entries.get(`${prefix}byteorder`);
   if (byteorder && byteorder.size <= 16) {
     const order = new TextDecoder().decode(await file.read(byteorder.offset, byteorder.size));
     if (order !== 'little') throw broken(file, `its byte order is ${order}`);
   }
-  const root = unpickle(await file.read(pickle.offset, pickle.size), file.name);
-  return [...stateDict(root, file)].map(([name, value]) =>
-    describe(String(name), value, prefix, entries, file),
-  );
+  const root = await unpickle(await file.read(pickle.offset, pickle.size), file.name);
+  const tensors: TorchTensor[] = [];
+  let bytes = 0;
+  for (const [name, value] of stateDict(root, file)) {
+    if (typeof name !== 'string') throw broken(file, 'it has a name that is no text');
+    const tensor = describe(name, value, prefix, entries, file);
+    bytes += elementCount(tensor.shape) * dtypes[tensor.dtype].bytes;
+    if (bytes > maxSharing * file.size)
+      throw broken(file, `its tensors would take more than ${maxSharing} times its ${file.size} bytes`);
+    tensors.push(tensor);
+  }
+  return tensors;
 }
 
 /** The dictionary of tensors itself, or under the key a trainer put it. */
@@ -53,6 +68,13 @@ function stateDict(root: PickleValue, file: RandomAccess): Map<PickleValue, Pick
   const inner = root instanceof Map ? (root.get('state_dict') ?? root.get('model') ?? root) : root;
   if (!(inner instanceof Map)) throw broken(file, 'it holds no dictionary of tensors');
   return inner;
+}
+
+/** What other archive it may be. */
+function looksLike(entries: ReadonlyMap<string, ZipEntry>): string {
+  const paths = [...entries.keys()];
+  if (paths.some((path) => path.endsWith('.npy'))) return '; it is an archive of NumPy arrays (.npz)';
+  return '';
 }
 
 function describe(
@@ -79,11 +101,13 @@ function describe(
       'checkpoint-dtype',
       `${file.name}: ${name} is stored as ${className || 'an unknown class'}, which is not supported.`,
     );
-  const storage = entries.get(`${prefix}data/${String(key)}`);
+  // Never the text of anything else: that of lists in lists may be longer than memory.
+  if (typeof key !== 'string' && typeof key !== 'number') throw broken(file, `${name} has no storage`);
+  const storage = entries.get(`${prefix}data/${key}`);
   if (storage === undefined)
     throw new SsError(
       'checkpoint-truncated',
-      `${file.name}: the storage ${String(key)} of ${name} is not in the archive.`,
+      `${file.name}: the storage ${key} of ${name} is not in the archive.`,
     );
   if (!isIndex(offset) || !areIndices(shape) || !areIndices(strides) || shape.length !== strides.length)
     throw broken(file, `${name} has no usable shape`);
@@ -95,13 +119,23 @@ function describe(
       `${file.name}: ${name} of shape (${shape.join(', ')}) reaches outside its storage of ${capacity} elements.`,
     );
   }
+  if (elementCount(shape) > capacity)
+    throw broken(
+      file,
+      `${name} of shape (${shape.join(', ')}) repeats the elements of its storage of ${capacity}`,
+    );
   return { name, dtype, storage, ...layout };
 }
 
-/** (storage, offset, shape, strides) of a tensor or a parameter. */
+/** (storage, offset, shape, strides) of a tensor, or of the tensor that is a parameter. */
 function rebuilt(value: PickleValue | undefined): readonly PickleValue[] | undefined {
+  const tensor = callOf(value, 'torch._utils._rebuild_parameter')?.[0] ?? value;
+  return callOf(tensor, 'torch._utils._rebuild_tensor_v2');
+}
+
+function callOf(value: PickleValue | undefined, name: string): readonly PickleValue[] | undefined {
   if (typeof value !== 'object' || value === null || !('call' in value)) return undefined;
-  return value.call === 'torch._utils._rebuild_parameter' ? rebuilt(value.args[0]) : value.args;
+  return value.call === name ? value.args : undefined;
 }
 
 function isIndex(value: PickleValue | undefined): value is number {
@@ -109,9 +143,10 @@ function isIndex(value: PickleValue | undefined): value is number {
 }
 
 function areIndices(value: PickleValue | undefined): value is number[] {
-  return Array.isArray(value) && value.every(isIndex);
+  return Array.isArray(value) && value.length <= maxRank && value.every(isIndex);
 }
 
-function broken(file: RandomAccess, why: string): SsError {
-  return new SsError('checkpoint-pickle', `${file.name} is not a checkpoint of torch.save: ${why}.`);
+function broken(file: RandomAccess, why: string, hint?: string): SsError {
+  const options = hint === undefined ? {} : { hint };
+  return new SsError('checkpoint-pickle', `${file.name} is not a checkpoint of torch.save: ${why}.`, options);
 }

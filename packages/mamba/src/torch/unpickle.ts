@@ -1,4 +1,5 @@
 import { SsError } from '@ss/core';
+import { pause } from '../generate/pause.ts';
 
 /** A class or function that a pickle names. */
 export interface PickleGlobal {
@@ -32,16 +33,25 @@ const calls = new Set([
 ]);
 const storageClass = /^torch\.[A-Za-z0-9]+Storage$/;
 
+/**
+ * Steps that are taken: each may make a dictionary, which is a hundred times the byte that asks for it. A tensor takes
+ * about 40, so this is fifty thousand tensors.
+ */
+const maxSteps = 2_000_000;
+/** Steps between which the thread is free: a few milliseconds. */
+const stepsAtOnce = 50_000;
+
 const mark = Symbol('mark');
 type Stack = (PickleValue | typeof mark)[];
 
 /**
  * Reads the subset of the pickle protocol (2 to 4) that `torch.save` writes for a dictionary of tensors.
  * Pickle is a language for running any Python; this reader runs nothing: a name or an opcode outside the
- * subset ends the reading.
+ * subset ends the reading. Values are shared as the pickle shares them, so that a few bytes may describe a tree that no
+ * memory holds: whoever reads the result must not walk through all of it.
  * @throws SsError `checkpoint-pickle` naming the opcode or the name, and its position
  */
-export function unpickle(bytes: Uint8Array, file: string): PickleValue {
+export async function unpickle(bytes: Uint8Array, file: string): Promise<PickleValue> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const text = new TextDecoder('utf-8', { fatal: true });
   const memo = new Map<number, PickleValue>();
@@ -93,7 +103,8 @@ export function unpickle(bytes: Uint8Array, file: string): PickleValue {
   };
   const global = (module: string, name: string): PickleGlobal => {
     const path = `${module}.${name}`;
-    if (!calls.has(path) && !storageClass.test(path)) throw fail(`it names ${path}, which no tensor needs,`);
+    if (!calls.has(path) && !storageClass.test(path))
+      throw fail(`it names ${path.slice(0, 100)}, which no tensor needs,`);
     return { global: path };
   };
   const long = (length: number): number => {
@@ -157,7 +168,8 @@ export function unpickle(bytes: Uint8Array, file: string): PickleValue {
     [0x93]: () => {
       // STACK_GLOBAL
       const [name, module] = [pop(), pop()];
-      stack.push(global(String(module), String(name)));
+      if (typeof module !== 'string' || typeof name !== 'string') throw fail('it has a name that is no text');
+      stack.push(global(module, name));
     },
     [0x51]: () => void stack.push({ persistent: pop() }), // BINPERSID
     [0x52]: () => {
@@ -177,15 +189,15 @@ export function unpickle(bytes: Uint8Array, file: string): PickleValue {
     stack.push(value);
   }
 
-  for (;;) {
+  for (let step = 1; ; step++) {
+    if (step > maxSteps) throw fail(`it takes more than ${maxSteps} steps, which no model needs,`);
+    if (step % stepsAtOnce === 0) await pause();
     const opcode = u8();
     if (opcode === 0x2e) break;
     const run = opcodes[opcode];
     if (run === undefined)
       throw fail(`it has the opcode 0x${opcode.toString(16)}, which a dictionary of tensors does not need,`);
     run();
-    // Lists and dictionaries are shared, never copied, so memory stays within a small multiple of the file.
-    if (stack.length > 1_000_000) throw fail('its stack is too deep');
   }
   return pop();
 }

@@ -24,6 +24,8 @@ const centralRecord = 0x02014b50;
 const localRecord = 0x04034b50;
 /** A directory is names and numbers; one of hundreds of megabytes is an attack, not a checkpoint. */
 const largestDirectory = 64 * 2 ** 20;
+/** One for each tensor, and a few more. */
+const maxEntries = 100_000;
 
 /**
  * The files of a zip archive as `torch.save` writes them: stored, never compressed. A compressed entry is
@@ -84,6 +86,7 @@ async function locateDirectory(file: RandomAccess): Promise<{ offset: number; si
   if (found.count === 0xffff || found.size === 0xffffffff || found.offset === 0xffffffff)
     found = await locateWide(file, file.size - tailLength + at);
   if (found.size > largestDirectory) throw broken(file, `its directory claims ${found.size} bytes`);
+  if (found.count > maxEntries) throw broken(file, `its directory claims ${found.count} entries`);
   if (found.offset + found.size > file.size) throw broken(file, 'its directory lies outside the file');
   return found;
 }

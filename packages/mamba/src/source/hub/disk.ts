@@ -1,9 +1,9 @@
-import type { NodeFileHandle, NodeFiles } from '../node.ts';
+import type { NodeFileHandle, NodeFileStat, NodeFiles } from '../node.ts';
 
 /** The part of `node:fs/promises` that keeping a cache takes. */
 export interface Disk extends NodeFiles {
   open(path: string, flags: 'r' | 'a' | 'wx'): Promise<DiskFile>;
-  stat(path: string): Promise<{ isDirectory(): boolean; readonly size: number; readonly mtimeMs: number }>;
+  stat(path: string): Promise<NodeFileStat & { isDirectory(): boolean; isFile(): boolean }>;
   mkdir(path: string, options: { readonly recursive: true }): Promise<unknown>;
   readFile(path: string, encoding: 'utf8'): Promise<string>;
   writeFile(path: string, data: string): Promise<void>;

@@ -1,4 +1,4 @@
-import { throwIfAborted } from '@ss/core';
+import { SsError, throwIfAborted } from '@ss/core';
 import { failure } from '../../errors.ts';
 import { truncated } from '../short-read.ts';
 import { digestOf } from './digest.ts';
@@ -28,7 +28,7 @@ const mostConnections = 5;
 /**
  * Downloads a file to `path`, where it appears only when it is whole and is what the hub says it is. What an
  * interrupted download has left is continued.
- * @throws SsError `source-corrupt`, `checkpoint-truncated`, `aborted`; what `read` throws
+ * @throws SsError `source-corrupt`, `source-cache`, `checkpoint-truncated`, `aborted`; what `read` throws
  */
 export async function download(
   disk: Disk,
@@ -43,6 +43,7 @@ export async function download(
   for (let connection = 1; bytes < file.size; connection++) {
     const before = bytes;
     const broken = await append(disk, file, partial, bytes, options);
+    if (SsError.is(broken?.error, 'source-cache')) throw broken.error;
     bytes = (await sizeOf(disk, partial)) ?? 0;
     throwIfAborted(signal, `downloading ${file.name}`);
     if (bytes >= file.size || (bytes > before && connection < mostConnections)) continue;

@@ -37,7 +37,8 @@ export async function lock(
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer as number);
-      await disk.rm(path, { force: true });
+      // What cannot be removed is taken for dead soon.
+      await disk.rm(path, { force: true }).catch(() => undefined);
     },
   };
 }

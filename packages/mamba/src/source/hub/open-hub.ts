@@ -1,12 +1,14 @@
 import { abortedError, SsError } from '@ss/core';
 import { failure } from '../../errors.ts';
 import { openFolder } from '../folder.ts';
-import type { Source } from '../source.ts';
+import type { OnWarning, Source } from '../source.ts';
 import { loadClient } from './client.ts';
 import type { HubClient, ListedFile } from './client.ts';
+import { codedDisk } from './coded-disk.ts';
 import type { Disk } from './disk.ts';
 import { download } from './download.ts';
 import type { RemoteFile } from './download.ts';
+import { hubFetch } from './hub-fetch.ts';
 import { defaultEndpoint } from './hub-options.ts';
 import type { DownloadProgress, HubOptions } from './hub-options.ts';
 import { RepositoryCache } from './repository-cache.ts';
@@ -14,17 +16,20 @@ import { RepositoryCache } from './repository-cache.ts';
 interface Context {
   readonly signal: AbortSignal | undefined;
   readonly onDownload: (progress: DownloadProgress) => void;
+  readonly onWarning: OnWarning;
 }
 
 const commitHash = /^[0-9a-f]{40}$/;
+/** A list that goes on is no list of a model. */
+const maxListed = 100_000;
 
 /**
  * A model by its id. Files are downloaded when they are opened first, and then lie in the cache.
- * @throws SsError `source-hub`, `source-denied`, `source-unavailable`, `source-invalid`, `aborted`
+ * @throws SsError `source-hub`, `source-denied`, `source-unavailable`, `source-invalid`, `source-cache`, `aborted`
  */
 export async function openHub(
   id: string,
-  disk: Disk,
+  files: Disk,
   options: HubOptions,
   context: Context,
 ): Promise<Source> {
@@ -32,6 +37,7 @@ export async function openHub(
   if (!/^[\w.-]+(\/[\w.-]+)*$/.test(revision) || revision.split('/').includes('..'))
     throw failure('source-invalid', `${JSON.stringify(revision)} is no revision.`);
   const client = await loadClient();
+  const disk = codedDisk(files);
   const repo = { type: 'model', name: id } as const;
   const folder = `${options.cacheDir ?? client.getHFHubCachePath()}/${client.getRepoFolderName(repo)}`;
   const cache = new RepositoryCache(disk, folder);
@@ -43,26 +49,37 @@ export async function openHub(
     additionalFields: ['sha'],
     hubUrl: endpoint.replace(/\/$/, ''),
     ...(token !== undefined && { accessToken: token }),
-    fetch: (input, init) => fetch(input, { ...init, signal: signal ?? null }),
+    fetch: hubFetch(endpoint, signal),
   });
   const { signal } = context;
   const { sha: commit } = await asking(id, endpoint, signal, () => client.modelInfo(access(signal)));
   if (!commitHash.test(commit)) throw failure('source-unavailable', `${endpoint} gives no commit of ${id}.`);
-  const files = await asking(id, endpoint, signal, async () => {
+  const remote = await asking(id, endpoint, signal, async () => {
     const found = new Map<string, RemoteFile>();
+    let listed = 0;
     for await (const entry of client.listFiles({ ...access(signal), repo, revision: commit })) {
+      if (++listed > maxListed)
+        throw failure('source-unavailable', `${endpoint} lists more than ${maxListed} files of ${id}.`);
       const file = remoteFile(entry);
       if (file) found.set(file.name, file);
     }
     return found;
   });
-  await cache.begin(revision, commit);
-  const here = await openFolder(cache.snapshot(commit), disk);
+  const trouble: unknown = await cache.begin(revision, commit).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const here = await openFolder(cache.snapshot(commit), files).catch((error: unknown) => {
+    throw trouble ?? error;
+  });
+  // What is there can be read where nothing can be written.
+  if (SsError.is(trouble))
+    context.onWarning({ code: 'cache-unavailable', message: trouble.message, details: trouble.details });
   return {
     label: id,
-    list: async () => [...files.keys()],
+    list: async () => [...remote.keys()],
     async open(name, abort = signal) {
-      const file = files.get(name);
+      const file = remote.get(name);
       if (file === undefined) return undefined;
       const read = async (start: number): Promise<ReadableStream<Uint8Array>> => {
         const request = { ...access(abort), repo, revision: commit, path: name, xet: false } as const;
