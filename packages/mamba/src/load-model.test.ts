@@ -249,6 +249,56 @@ describe('the config', () => {
   });
 });
 
+describe('an end that only tokenizer_config.json knows', () => {
+  const withoutEnd = { ...tinyConfig, eos_token_id: undefined };
+  const vocabulary = json({ model: { type: 'BPE', vocab: { a: 0, b: 1, c: 2 }, merges: [] } });
+  const config = (extra: object = {}): Uint8Array =>
+    json({
+      eos_token: '<|im_end|>',
+      added_tokens_decoder: { 7: { content: '<|im_end|>', special: true }, x: 1, 9: null },
+      ...extra,
+    });
+
+  test('is drawn, and ends a text', async () => {
+    const files = { ...tinyFiles(tinyTensors(), withoutEnd), 'tokenizer.json': vocabulary };
+    await using model = await load({ ...files, 'tokenizer_config.json': config() });
+    expect(model.config).toMatchObject({ eosIds: [7], vocabulary: 8 });
+    expect(model.encode('a<|im_end|>')).toEqual([0, 7]);
+    const options = { maxTokens: 200, temperature: 5, topP: 1, seed: 3 };
+    const generation = model.generate('abc', options);
+    const ids: number[] = [];
+    for await (const { id } of generation) ids.push(id);
+    expect(ids.at(-1)).toBe(7);
+    expect(generation.summary?.reason).toBe('stop-id');
+  });
+
+  test('is known without a tokenizer, and as an object', async () => {
+    const files = tinyFiles(tinyTensors(), withoutEnd);
+    for (const eos_token of ['<|im_end|>', { content: '<|im_end|>' }]) {
+      await using model = await load({ ...files, 'tokenizer_config.json': config({ eos_token }) });
+      expect(model.config.eosIds).toEqual([7]);
+    }
+  });
+
+  test('is the one of the tokenizer where that has it', async () => {
+    const files = tinyFiles(tinyTensors(), withoutEnd);
+    const tokenizer = json({
+      added_tokens: [{ id: 5, content: '<|im_end|>', special: true }],
+      model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
+    });
+    await using model = await load({ ...files, 'tokenizer.json': tokenizer, 'tokenizer_config.json': config() });
+    expect(model.config).toMatchObject({ eosIds: [5], vocabulary: 6 });
+  });
+
+  test('may lie after all that the tokenizer or the config counts', async () => {
+    const files = tinyFiles(tinyTensors(), { ...tinyConfig, vocab_size: 10, eos_token_id: 20 });
+    await using model = await load(files);
+    expect(model.config.vocabulary).toBe(21);
+    await using other = await load({ ...files, 'tokenizer.json': vocabulary });
+    expect(other.config.vocabulary).toBe(21);
+  });
+});
+
 describe('other families are refused by name:', () => {
   const plus = (name: string, shape: readonly number[] = [2]): Tensors => {
     const bytes = encode(new Float32Array(shape.reduce((a, b) => a * b)), 'f32');

@@ -25,6 +25,12 @@ export class HubServer implements AsyncDisposable {
   token: string | undefined;
   /** May take over what the file server sends. */
   answer: Answer = () => false;
+  /** May take over what is said about a model. */
+  api: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
+  /** Where the next page of a list is said to be. */
+  nextPage: (href: string) => string = (href) => href;
+  /** Tokens that came to the other origin. */
+  readonly leaked: string[] = [];
   endpoint = '';
 
   /** Another origin, where redirects go. */
@@ -45,6 +51,11 @@ export class HubServer implements AsyncDisposable {
     return hub;
   }
 
+  /** Another origin, which is not the hub. */
+  get elsewhere(): string {
+    return this.#cdn;
+  }
+
   /** Requests for contents beyond the first byte, which only asks for the size. */
   get downloads(): string[] {
     return this.requests.filter(
@@ -63,6 +74,8 @@ export class HubServer implements AsyncDisposable {
     const url = new URL(request.url!, this.endpoint);
     const range = /^bytes=(\d+-\d+)$/.exec(request.headers.range ?? '')?.[1];
     this.requests.push([url.pathname, range ?? 'whole'].join(' '));
+    const { host, authorization } = request.headers;
+    if (`http://${host}` === this.#cdn && authorization !== undefined) this.leaked.push(authorization);
     const cdn = /^\/cdn\/([^/]+\/[^/]+)\/(.+)$/.exec(url.pathname);
     if (cdn && request.headers.authorization !== undefined)
       return error(response, 400, 'A token was sent to another origin.');
@@ -74,6 +87,7 @@ export class HubServer implements AsyncDisposable {
     const repository = this.repositories[(api ?? resolve)?.[1] ?? ''];
     if (repository === undefined) return error(response, 404, 'Repository not found');
     const { sha, files } = repository;
+    if (api && this.api(request, response)) return;
     if (api?.[2] === 'revision') {
       if (![sha, 'main', 'refs/pr/1'].includes(decodeURIComponent(api[3]!)))
         return error(response, 404, 'Invalid rev id');
@@ -111,7 +125,7 @@ export class HubServer implements AsyncDisposable {
     }));
     const all = [...entries, { type: 'directory', path: 'onnx', size: 0, oid: gitDigest(new Uint8Array()) }];
     url.searchParams.set('cursor', String(from + 2));
-    const next = from + 2 < all.length ? { link: `<${url.href}>; rel="next"` } : {};
+    const next = from + 2 < all.length ? { link: `<${this.nextPage(url.href)}>; rel="next"` } : {};
     json(response, all.slice(from, from + 2), next);
   }
 

@@ -42,6 +42,12 @@ describe('a sound file', () => {
     expect(tensors.get('empty')).toMatchObject({ shape: [0], byteLength: 0 });
   });
 
+  test('may have metadata of any length', async () => {
+    const note = `${'x'.repeat(10_000_000)}${'\\"'.repeat(1_000_000)}`;
+    const written = writeSafetensors({}, { note });
+    expect((await readHeader(blobFile('x', new Blob([written])))).metadata).toEqual({ note });
+  });
+
   test('may hold tensors in any order, of dtypes no op knows', async () => {
     const header = JSON.stringify({
       b: { dtype: 'BOOL', shape: [2], data_offsets: [4, 6] },
@@ -53,6 +59,8 @@ describe('a sound file', () => {
 });
 
 test.for([
+  ['is deep', file('['.repeat(1_000_000)), 'checkpoint-invalid', '1000000 deep'],
+  ['is wide', file(`{"a":[${'[],'.repeat(2_000_000)}0]}`), 'checkpoint-invalid', 'values'],
   [
     'is shorter than a length',
     blobFile('m', new Blob([new Uint8Array(7)])),

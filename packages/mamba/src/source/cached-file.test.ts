@@ -3,42 +3,13 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { failureOf } from '../../test/failure.ts';
+import { FakeCaches } from '../../test/fake-caches.ts';
 import { blobs, json, tinyConfig, tinyFiles, tinyTensors } from '../../test/tiny-checkpoint.ts';
 import type { Files } from '../../test/tiny-checkpoint.ts';
 import { loadModel } from '../load-model.ts';
 import type { LoadModelOptions } from '../load-model.ts';
 import type { LoadProgress } from '../progress.ts';
-import type { CacheLike, CacheStorageLike } from './cached-file.ts';
-
-/** As a browser's: a body is kept when all of it came, and nothing of it otherwise. */
-class FakeCaches implements CacheStorageLike, CacheLike {
-  readonly kept = new Map<string, { bytes: ArrayBuffer; status: number; headers: Headers }>();
-  readonly opened: string[] = [];
-  full = false;
-
-  async open(name: string): Promise<CacheLike> {
-    this.opened.push(name);
-    return this;
-  }
-
-  async match(url: string): Promise<Response | undefined> {
-    const found = this.kept.get(url);
-    return found && new Response(found.bytes, found);
-  }
-
-  async put(url: string, response: Response): Promise<void> {
-    const bytes = await response.arrayBuffer();
-    if (this.full) throw new DOMException('Full.', 'QuotaExceededError');
-    this.kept.set(url, { bytes, status: response.status, headers: response.headers });
-  }
-
-  /** Names of the files it has. */
-  get files(): string[] {
-    return [...this.kept]
-      .filter(([, { status }]) => status === 200)
-      .map(([url]) => url.slice(base.length + 1));
-  }
-}
+import type { CacheStorageLike } from './cached-file.ts';
 
 const prompt = [3, 1, 4, 1, 5];
 let caches: FakeCaches;
@@ -146,6 +117,13 @@ describe('a cache', () => {
     expect(await logits()).toEqual(await expected());
     expect(caches.files).toEqual([]);
     expect(bodies()).toContain('GET model.safetensors range');
+  });
+
+  test('that fails is done without, with a warning', async () => {
+    caches.broken = new DOMException('Gone.', 'InvalidStateError');
+    await using model = await loadModel(base, { backend: 'reference', cache: caches });
+    expect(await model.logits(prompt)).toEqual(await expected());
+    expect(model.warnings).toContainEqual(expect.objectContaining({ code: 'cache-unavailable' }));
   });
 
   test('that pages may not open is done without', async () => {

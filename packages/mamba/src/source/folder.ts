@@ -1,4 +1,4 @@
-import { SsError } from '@ss/core';
+import { SsError, throwIfAborted } from '@ss/core';
 import { failure } from '../errors.ts';
 import { changed } from './changed.ts';
 import { allocate } from './limits.ts';
@@ -6,8 +6,8 @@ import { truncated } from './short-read.ts';
 import type { NodeFileHandle, NodeFiles, NodeFileStat } from './node.ts';
 import type { Source, SourceFile } from './source.ts';
 
-/** Node reads less than 2 GiB at once. */
-const maxPartBytes = 2 ** 30;
+/** Node reads less than 2 GiB at once; between parts the reading can be stopped. */
+const maxPartBytes = 2 ** 28;
 
 /** @throws SsError `source-unavailable` when `path` is not a folder */
 export async function openFolder(path: string, files: NodeFiles): Promise<Source> {
@@ -51,11 +51,12 @@ function folderFile(name: string, handle: NodeFileHandle, opened: NodeFileStat):
   return {
     name,
     size: opened.size,
-    read: (offset, length) =>
+    read: (offset, length, signal) =>
       asking(`${name} cannot be read`, undefined, async () => {
         const bytes = allocate(length, name);
         let at = 0;
         while (at < length) {
+          throwIfAborted(signal, `reading ${name}`);
           const part = Math.min(length - at, maxPartBytes);
           const { bytesRead } = await handle.read(bytes, at, part, offset + at);
           if (bytesRead === 0) break;

@@ -1,4 +1,16 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { openAsBlob } from 'node:fs';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import * as disk from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,6 +22,8 @@ import { failureOf } from '../../test/failure.ts';
 import { blobs, tinyFiles } from '../../test/tiny-checkpoint.ts';
 import type { Files } from '../../test/tiny-checkpoint.ts';
 import { loadModel } from '../load-model.ts';
+import { openFolder } from './folder.ts';
+import type { NodeFiles } from './node.ts';
 import type { ModelSource } from './open-source.ts';
 
 const files: Files = tinyFiles();
@@ -44,6 +58,67 @@ describe('a folder', () => {
   test('is not one of its files', async () => {
     const error = await failureOf(loadModel(join(folder, 'config.json')));
     expect(error).toMatchObject({ code: 'source-unavailable', hint: 'Pass the folder that holds it.' });
+  });
+});
+
+describe('a file of a folder', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'model-'));
+    for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('that is written to, cut or made longer while it is read is not taken', async () => {
+    const changes: ((path: string, size: number) => Promise<void>)[] = [
+      (path, size) => writeFile(path, new Uint8Array(size)),
+      (path) => truncate(path, 10),
+      (path) => appendFile(path, 'x'),
+    ];
+    for (const [i, change] of changes.entries()) {
+      const path = join(folder, `x${i}`);
+      await writeFile(path, new Uint8Array(1000).fill(7));
+      await utimes(path, new Date(0), new Date(0));
+      await using source = await openFolder(folder, disk as unknown as NodeFiles);
+      const file = await source.open(`x${i}`);
+      expect((await file!.read(0, 100))[0]).toBe(7);
+      await change(path, 1000);
+      expect(await failureOf(file!.read(100, 100))).toMatchObject({ code: 'source-changed' });
+    }
+  });
+
+  test('that gets another file under its name stays the one that was opened', async () => {
+    const path = join(folder, 'y');
+    await writeFile(path, new Uint8Array(100).fill(1));
+    await using source = await openFolder(folder, disk as unknown as NodeFiles);
+    const file = await source.open('y');
+    await writeFile(`${path}.new`, new Uint8Array(100).fill(2));
+    await rename(`${path}.new`, path);
+    expect((await file!.read(0, 100)).every((byte) => byte === 1)).toBe(true);
+  });
+
+  test.for([
+    ['a folder', (path: string) => mkdir(path)],
+    ['a link to itself', (path: string) => symlink(path, path)],
+    ['a device', (path: string) => symlink('/dev/zero', path)],
+  ] as const)('that is %s is one coded error', async ([, make]) => {
+    const odd = join(await mkdtemp(join(folder, 'odd-')), 'model');
+    await mkdir(odd);
+    const path = join(odd, 'config.json');
+    await make(path);
+    expect(await failureOf(loadModel(odd, { backend: 'reference' }))).toMatchObject({
+      code: 'source-unavailable',
+    });
+  });
+
+  test('chosen in a page, then changed, is not taken', async () => {
+    const path = join(folder, 'z.safetensors');
+    await writeFile(path, files['model.safetensors']!);
+    const blob = await openAsBlob(path);
+    await writeFile(path, 'x');
+    expect(await failureOf(loadModel({ 'model.safetensors': blob }))).toMatchObject({
+      code: 'source-changed',
+    });
   });
 });
 

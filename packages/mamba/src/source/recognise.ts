@@ -16,6 +16,9 @@ type Wanted = 'safetensors' | 'torch' | 'json';
 /** Enough for every sign below; the last one, of tar, is at byte 257. */
 const startBytes = 512;
 
+/** The first bytes of an archive are letters, too. */
+const shortestMessage = 8;
+
 const convert = 'Convert it to safetensors with the program it came from.';
 const again = 'Download it again, with the account or token that may read it.';
 
@@ -76,7 +79,7 @@ const safetensors: Kind = {
 };
 const text: Kind = {
   matches: (start) =>
-    start.length > 0 && start.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d)),
+    start.length >= shortestMessage && start.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d)),
   what: 'is text, such as a message of a server',
   hint: again,
 };

@@ -41,7 +41,7 @@ export async function readTorchCheckpoint(file: RandomAccess): Promise<readonly 
   if (other) throw broken(file, `it ${other.what}`, other.hint);
   const entries = await readZipDirectory(file);
   const pickle = [...entries.values()].find(({ path }) => path.endsWith('/data.pkl') || path === 'data.pkl');
-  if (pickle === undefined) throw broken(file, `it has no data.pkl${looksLike(entries)}`);
+  if (pickle === undefined) throw withoutPickle(entries, file);
   if (pickle.size > maxPickleBytes) throw broken(file, `its data.pkl has ${pickle.size} bytes`);
   const prefix = pickle.path.slice(0, -'data.pkl'.length);
   const byteorder = entries.get(`${prefix}byteorder`);
@@ -71,10 +71,10 @@ function stateDict(root: PickleValue, file: RandomAccess): Map<PickleValue, Pick
 }
 
 /** What other archive it may be. */
-function looksLike(entries: ReadonlyMap<string, ZipEntry>): string {
-  const paths = [...entries.keys()];
-  if (paths.some((path) => path.endsWith('.npy'))) return '; it is an archive of NumPy arrays (.npz)';
-  return '';
+function withoutPickle(entries: ReadonlyMap<string, ZipEntry>, file: RandomAccess): SsError {
+  const isNumpy = [...entries.keys()].some((path) => path.endsWith('.npy'));
+  const why = isNumpy ? 'it is an archive of NumPy arrays (.npz)' : 'it is an archive without data.pkl';
+  return broken(file, why, 'Convert it to safetensors with the program it came from.');
 }
 
 function describe(

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { failureOf } from '../../../test/failure.ts';
+import { writeEndlessly } from '../../../test/file-server.ts';
 import { gitDigest, HubServer, sha256, startOf } from '../../../test/hub-server.ts';
 import { blobs, json, tinyConfig, tinyFiles, tinyTensors } from '../../../test/tiny-checkpoint.ts';
 import type { Files } from '../../../test/tiny-checkpoint.ts';
@@ -26,6 +27,8 @@ import { loadClient } from './client.ts';
 import type { Disk } from './disk.ts';
 import type { HubOptions } from './hub-options.ts';
 import { lock } from './lock.ts';
+import { openHub } from './open-hub.ts';
+import type { Source } from '../source.ts';
 
 const id = 'state-spaces/tiny';
 const sha = 'a'.repeat(40);
@@ -262,6 +265,140 @@ describe('a hub that refuses', () => {
   test('a model without weights is told by what it lacks', async () => {
     hub.repositories[id] = { sha, files: { 'config.json': json(tinyConfig) } };
     expect(await failureOf(logits())).toMatchObject({ code: 'checkpoint-missing' });
+  });
+});
+
+describe('a token', () => {
+  test('goes to the hub alone: not where files are, and not where the next page of a list is said to be', async () => {
+    hub.token = 'hf_right';
+    await logits({ token: 'hf_right' });
+    hub.nextPage = (href) => href.replace(hub.endpoint, hub.elsewhere);
+    expect(await failureOf(logits({ token: 'hf_right' }))).toMatchObject({ code: 'source-denied' });
+    expect(hub.requests.filter((line) => line.includes('/tree/')).length).toBeGreaterThan(1);
+    expect(hub.leaked).toEqual([]);
+  });
+
+  test.for(['nowhere', ''])('goes to no endpoint %o', async (endpoint) => {
+    expect(await failureOf(logits({ endpoint, token: 'x' }))).toMatchObject({ code: 'source-invalid' });
+  });
+});
+
+describe('a hub that goes on and on', () => {
+  test('with its list of files is left', async () => {
+    hub.nextPage = (href) => href.replace(/cursor=\d+/, 'cursor=0');
+    expect(await failureOf(logits())).toMatchObject({ code: 'source-unavailable' });
+  });
+
+  test('with an answer is left', async () => {
+    let taken = { bytes: 0 } as { readonly bytes: number };
+    hub.api = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      taken = writeEndlessly(response);
+      return true;
+    };
+    expect(await failureOf(logits())).toMatchObject({ code: 'source-unavailable' });
+    expect(taken.bytes).toBeLessThan(200 * 2 ** 20);
+  });
+
+  test('with a file is left, and nothing of it is taken', async () => {
+    hub.answer = (name, _bytes, _request, response) => {
+      if (name !== 'model.safetensors') return false;
+      writeEndlessly(response.writeHead(200));
+      return true;
+    };
+    expect(await failureOf(logits())).toMatchObject({ code: 'source-corrupt' });
+    expect((await readdir(inCache('blobs'))).length).toBe(1);
+  });
+});
+
+describe('a cache', () => {
+  const failing = (code: string, names: readonly string[]): Disk =>
+    new Proxy(disk as unknown as Disk, {
+      get: (target, name) =>
+        names.includes(String(name))
+          ? () => Promise.reject(Object.assign(new Error(`${code}: no, ${String(name)}`), { code }))
+          : Reflect.get(target, name),
+    });
+  const open = (files: Disk, warnings: unknown[] = []): Promise<Source> =>
+    openHub(id, files, { endpoint: hub.endpoint, cacheDir }, {
+      signal: undefined,
+      onDownload: () => undefined,
+      onWarning: (warning) => warnings.push(warning),
+    });
+
+  test('that is a file is one coded error', async () => {
+    await writeFile(join(cacheDir, 'file'), 'x');
+    for (const path of ['file', 'file/below']) {
+      const error = await failureOf(logits({ cacheDir: join(cacheDir, path) }));
+      expect(error).toMatchObject({ code: 'source-cache' });
+      expect(error.hint).toContain('cacheDir');
+      expect((await failureOf(logits({ cacheDir: join(cacheDir, path), offline: true }))).code).toMatch(
+        /^source-(cache|unavailable)$/,
+      );
+    }
+  });
+
+  test.for([
+    ['EACCES', ['mkdir']],
+    ['EROFS', ['mkdir', 'writeFile', 'rename']],
+    ['ENOSPC', ['mkdir']],
+    ['EACCES', ['open']],
+    ['EACCES', ['symlink', 'copyFile']],
+    ['EPERM', ['rename']],
+  ] as const)('with %s for %o is one coded error', async ([code, names]) => {
+    const reading = async (): Promise<void> => {
+      await using source = await open(failing(code, names));
+      await source.open('model.safetensors');
+    };
+    expect(await failureOf(reading())).toMatchObject({ code: 'source-cache' });
+  });
+
+  test('that is full is told by its own name, not by the network', async () => {
+    const full = new Proxy(disk as unknown as Disk, {
+      get: (target, name) =>
+        name !== 'open'
+          ? Reflect.get(target, name)
+          : async (path: string, flags: 'a') => {
+              const file = await target.open(path, flags);
+              return Object.assign(file, {
+                appendFile: () => Promise.reject(Object.assign(new Error('ENOSPC: full'), { code: 'ENOSPC' })),
+              });
+            },
+    });
+    await using source = await open(full);
+    const error = await failureOf(source.open('model.safetensors'));
+    expect(error).toMatchObject({ code: 'source-cache' });
+    expect(error.message).toContain('ENOSPC');
+  });
+
+  test('that cannot be asked for a folder is one coded error', async () => {
+    expect(await failureOf(open(failing('EIO', ['stat'])))).toMatchObject({ code: 'source-unavailable' });
+  });
+
+  test('that cannot note the commit is used all the same, with a warning', async () => {
+    const warnings: unknown[] = [];
+    await using source = await open(failing('ENOSPC', ['writeFile']), warnings);
+    expect((await source.open('model.safetensors'))!.size).toBe(weights.length);
+    expect(warnings).toEqual([expect.objectContaining({ code: 'cache-unavailable' })]);
+  });
+
+  test('that cannot be written is read, with a warning, where all is there', async () => {
+    await logits();
+    hub.repositories[id] = { sha, files };
+    await writeFile(inCache('refs', 'main'), 'b'.repeat(40));
+    const warnings: unknown[] = [];
+    await using source = await open(failing('EROFS', ['writeFile', 'rename', 'rm', 'symlink']), warnings);
+    expect(await (await source.open('model.safetensors'))!.read(0, weights.length)).toEqual(
+      new Uint8Array(weights),
+    );
+    expect(warnings).toEqual([expect.objectContaining({ code: 'cache-unavailable' })]);
+  });
+
+  test('whose folder of contents is a file is one coded error', async () => {
+    await logits();
+    await rm(inCache('blobs'), { recursive: true });
+    await writeFile(inCache('blobs'), 'x');
+    expect(await failureOf(logits())).toMatchObject({ code: 'source-cache' });
   });
 });
 

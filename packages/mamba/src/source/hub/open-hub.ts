@@ -21,7 +21,7 @@ interface Context {
 
 const commitHash = /^[0-9a-f]{40}$/;
 /** A list that goes on is no list of a model. */
-const maxListed = 100_000;
+const maxListed = 10_000;
 
 /**
  * A model by its id. Files are downloaded when they are opened first, and then lie in the cache.
@@ -56,9 +56,11 @@ export async function openHub(
   if (!commitHash.test(commit)) throw failure('source-unavailable', `${endpoint} gives no commit of ${id}.`);
   const remote = await asking(id, endpoint, signal, async () => {
     const found = new Map<string, RemoteFile>();
-    let listed = 0;
+    const listed = new Set<string>();
     for await (const entry of client.listFiles({ ...access(signal), repo, revision: commit })) {
-      if (++listed > maxListed)
+      if (listed.has(entry.path))
+        throw failure('source-unavailable', `${endpoint} lists ${entry.path} of ${id} twice.`);
+      if (listed.add(entry.path).size > maxListed)
         throw failure('source-unavailable', `${endpoint} lists more than ${maxListed} files of ${id}.`);
       const file = remoteFile(entry);
       if (file) found.set(file.name, file);
