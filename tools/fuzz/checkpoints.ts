@@ -8,17 +8,17 @@ import { createRegistry } from '@ss/core';
 import { loadModel } from '@ss/mamba';
 import { readFuzzOptions, Tally } from './tally.ts';
 import { Random } from './random.ts';
-import { corrupt, tinyCheckpoint } from './tiny-checkpoint.ts';
+import { corrupt, tinyCheckpoint, tinyTorchCheckpoint } from './tiny-checkpoint.ts';
 
 const { backend, count, firstSeed } = readFuzzOptions('10000');
 const engine = await createRegistry().select({ require: backend });
-const original = tinyCheckpoint();
+const originals = [tinyCheckpoint(), tinyTorchCheckpoint()];
 const tally = new Tally('checkpoints', backend, count, firstSeed);
 
 for (let i = 0; i < count && tally.open; i++) {
   const seed = firstSeed * 1_000_000_007 + i;
   await tally.run(`seed ${seed}`, async () => {
-    const files = corrupt(original, new Random(seed));
+    const files = corrupt(originals[i % originals.length]!, new Random(seed));
     const blobs = Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, new Blob([bytes])]));
     await using model = await loadModel(blobs, { engine });
     for await (const _ of model.generate(model.tokenizer ? 'ab' : [1], { maxTokens: 1, temperature: 0 }))

@@ -1,3 +1,5 @@
+import { torchArchive } from '../../packages/mamba/test/torch-archive.ts';
+import { otherPickle } from './pickles.ts';
 import type { Random } from './random.ts';
 
 export type Files = Record<string, Uint8Array<ArrayBuffer>>;
@@ -62,6 +64,17 @@ export function tinyCheckpoint(): Files {
   };
 }
 
+/** The same model in a file of `torch.save`. */
+export function tinyTorchCheckpoint(): Files {
+  const { 'model.safetensors': _, ...others } = tinyCheckpoint();
+  let at = 0;
+  const tensors = Object.entries(shapes).map(([name, shape]) => {
+    const values = new Float32Array(shape.reduce((a, b) => a * b, 1)).map(() => Math.sin(at++));
+    return [name, { dtype: 'f32', shape, bytes: new Uint8Array(values.buffer) }] as const;
+  });
+  return { 'pytorch_model.bin': torchArchive(Object.fromEntries(tensors)), ...others };
+}
+
 /** What a file may say instead of what it should. */
 const values: readonly unknown[] = [
   0,
@@ -104,7 +117,11 @@ export function corrupt(original: Files, random: Random): Files {
     else if (change < 6) files[name] = flipped(bytes, random);
     else
       files[name] =
-        name === 'model.safetensors' ? relabelled(bytes, random) : bytesOf(changedJson(bytes, random));
+        name === 'model.safetensors'
+          ? relabelled(bytes, random)
+          : name === 'pytorch_model.bin'
+            ? otherPickle(bytes, random)
+            : bytesOf(changedJson(bytes, random));
   }
   return files;
 }

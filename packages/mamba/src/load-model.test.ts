@@ -286,7 +286,11 @@ describe('an end that only tokenizer_config.json knows', () => {
       added_tokens: [{ id: 5, content: '<|im_end|>', special: true }],
       model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
     });
-    await using model = await load({ ...files, 'tokenizer.json': tokenizer, 'tokenizer_config.json': config() });
+    await using model = await load({
+      ...files,
+      'tokenizer.json': tokenizer,
+      'tokenizer_config.json': config(),
+    });
     expect(model.config).toMatchObject({ eosIds: [5], vocabulary: 6 });
   });
 

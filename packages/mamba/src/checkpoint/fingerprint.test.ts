@@ -66,7 +66,9 @@ describe('a fingerprint', () => {
     expect(new Set([1003, 16, 32, 512].map((step) => inPieces(step))).size).toBe(1);
     expect(inPieces(16, bytes.with(1002, 9))).not.toBe(inPieces(16));
     // Trailing zeros count, and so does where bytes lie in memory not.
-    expect(inPieces(16, bytes.subarray(0, 1000))).not.toBe(inPieces(16, bytes.with(1000, 0).subarray(0, 1001)));
+    expect(inPieces(16, bytes.subarray(0, 1000))).not.toBe(
+      inPieces(16, bytes.with(1000, 0).subarray(0, 1001)),
+    );
     const shifted = new Uint8Array(1004);
     shifted.set(bytes, 1);
     expect(inPieces(16, shifted.subarray(1))).toBe(inPieces(16));

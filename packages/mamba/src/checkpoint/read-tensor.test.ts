@@ -47,7 +47,10 @@ test('f64 is never in memory whole', async () => {
     place: 'x',
     read: async (_signal, start = 0, length = 0) => {
       reads.push(length);
-      return encode(Float64Array.from({ length: length / 8 }, (_, i) => start / 8 + i), 'f64');
+      return encode(
+        Float64Array.from({ length: length / 8 }, (_, i) => start / 8 + i),
+        'f64',
+      );
     },
   };
   let seen = 0;

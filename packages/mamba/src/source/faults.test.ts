@@ -61,25 +61,30 @@ beforeEach(async () => {
 });
 
 /** Every way to a model: puts files there and says how they are loaded. */
-const places: Readonly<
-  Record<string, (files: Files) => Promise<readonly [ModelSource, LoadModelOptions?]>>
-> = {
-  'a folder': async (files) => {
-    for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
-    return [folder];
-  },
-  'a list of files': async (files) => [blobs(files)],
-  'a URL': async (files) => [void (server.files = files) ?? server.base],
-  'a URL without ranges': async (files) => {
-    Object.assign(server, { files, isWhole: true });
-    return [server.base];
-  },
-  'a cached URL': async (files) => [void (server.files = files) ?? server.base, { cache: caches }],
-  'a hub': async (files) => {
-    hub.repositories['a/b'] = { sha: 'c'.repeat(40), files };
-    return ['a/b', { hub: { endpoint: hub.endpoint, cacheDir: folder } }];
-  },
-};
+const places: Readonly<Record<string, (files: Files) => Promise<readonly [ModelSource, LoadModelOptions?]>>> =
+  {
+    'a folder': async (files) => {
+      for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
+      return [folder];
+    },
+    'a list of files': async (files) => [blobs(files)],
+    'a URL': async (files) => {
+      server.files = files;
+      return [server.base];
+    },
+    'a URL without ranges': async (files) => {
+      Object.assign(server, { files, isWhole: true });
+      return [server.base];
+    },
+    'a cached URL': async (files) => {
+      server.files = files;
+      return [server.base, { cache: caches }];
+    },
+    'a hub': async (files) => {
+      hub.repositories['a/b'] = { sha: 'c'.repeat(40), files };
+      return ['a/b', { hub: { endpoint: hub.endpoint, cacheDir: folder } }];
+    },
+  };
 const placeNames = Object.keys(places);
 const remote = placeNames.filter((name) => name.includes('URL'));
 
@@ -258,7 +263,10 @@ describe('from a URL, a range', () => {
     const bytes = new Uint8Array(embedding.buffer);
     // Last, so that the small tensors are read from one window and this one from others.
     const { 'backbone.embeddings.weight': _, ...small } = tensors;
-    const all = { ...small, 'backbone.embeddings.weight': { dtype: 'f32', shape: [rows, 8], bytes } } as const;
+    const all = {
+      ...small,
+      'backbone.embeddings.weight': { dtype: 'f32', shape: [rows, 8], bytes },
+    } as const;
     return tinyFiles(all, { ...tinyConfig, vocab_size: rows });
   };
   const [before, after] = [large(1), large(2)];
@@ -280,14 +288,21 @@ describe('from a URL, a range', () => {
   test.for([
     ['a strong tag', (bytes: Uint8Array) => ({ etag: `"${bytes.at(-1)}"` }), after],
     ['a weak tag', (bytes: Uint8Array) => ({ etag: `W/"${bytes.at(-1)}"` }), after],
-    ['a date', (bytes: Uint8Array) => ({ 'last-modified': `Sat, 28 Nov 2026 00:00:${bytes.at(-1)} GMT` }), after],
+    [
+      'a date',
+      (bytes: Uint8Array) => ({ 'last-modified': `Sat, 28 Nov 2026 00:00:${bytes.at(-1)} GMT` }),
+      after,
+    ],
     ['nothing but its length', () => ({}), shorter],
-  ] as const)('of a file that was replaced is told by %s', async ([, validators, files], { onTestFinished }) => {
-    const usual = server.validators;
-    onTestFinished(() => void (server.validators = usual));
-    server.validators = validators;
-    expect(await replacedBy(files)).toMatchObject({ code: 'source-changed' });
-  });
+  ] as const)(
+    'of a file that was replaced is told by %s',
+    async ([, validators, files], { onTestFinished }) => {
+      const usual = server.validators;
+      onTestFinished(() => void (server.validators = usual));
+      server.validators = validators;
+      expect(await replacedBy(files)).toMatchObject({ code: 'source-changed' });
+    },
+  );
 
   test('of a server that a page may not see the lengths of is read all the same', async () => {
     for (const withLength of [true, false]) {

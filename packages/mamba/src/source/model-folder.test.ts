@@ -9,7 +9,10 @@ const chosen = (...paths: string[]): string[] =>
 
 describe('the files of a model among chosen ones are', () => {
   test.for([
-    [['model.safetensors', 'config.json'], ['config.json', 'model.safetensors']],
+    [
+      ['model.safetensors', 'config.json'],
+      ['config.json', 'model.safetensors'],
+    ],
     // The checkpoints of a training below it, in any order.
     [['m/model.safetensors', 'm/checkpoint-500/model.safetensors'], ['m/model.safetensors']],
     [['m/checkpoint-500/model.safetensors', 'm/model.safetensors'], ['m/model.safetensors']],
@@ -17,9 +20,15 @@ describe('the files of a model among chosen ones are', () => {
     [['./x.safetensors', 'deep/x.safetensors'], ['./x.safetensors']],
     // Weights in one folder alone.
     [['m/weights/x.safetensors', 'm/README.md'], ['m/weights/x.safetensors']],
-    [['a/b/c/x.bin', 'a/b/c/config.json'], ['a/b/c/config.json', 'a/b/c/x.bin']],
+    [
+      ['a/b/c/x.bin', 'a/b/c/config.json'],
+      ['a/b/c/config.json', 'a/b/c/x.bin'],
+    ],
     // Shards belong together.
-    [['m/x.safetensors.index.json', 'm/x-1.safetensors', 'm/old/y.bin'], ['m/x-1.safetensors', 'm/x.safetensors.index.json']],
+    [
+      ['m/x.safetensors.index.json', 'm/x-1.safetensors', 'm/old/y.bin'],
+      ['m/x-1.safetensors', 'm/x.safetensors.index.json'],
+    ],
     // Nothing to go by.
     [['m/config.json', 'm/docs/a.md'], ['m/config.json']],
   ] as const)('of %o those of its own folder: %o', ([given, wanted]) => {

@@ -320,11 +320,16 @@ describe('a cache', () => {
           : Reflect.get(target, name),
     });
   const open = (files: Disk, warnings: unknown[] = []): Promise<Source> =>
-    openHub(id, files, { endpoint: hub.endpoint, cacheDir }, {
-      signal: undefined,
-      onDownload: () => undefined,
-      onWarning: (warning) => warnings.push(warning),
-    });
+    openHub(
+      id,
+      files,
+      { endpoint: hub.endpoint, cacheDir },
+      {
+        signal: undefined,
+        onDownload: () => undefined,
+        onWarning: (warning) => warnings.push(warning),
+      },
+    );
 
   test('that is a file is one coded error', async () => {
     await writeFile(join(cacheDir, 'file'), 'x');
@@ -361,7 +366,8 @@ describe('a cache', () => {
           : async (path: string, flags: 'a') => {
               const file = await target.open(path, flags);
               return Object.assign(file, {
-                appendFile: () => Promise.reject(Object.assign(new Error('ENOSPC: full'), { code: 'ENOSPC' })),
+                appendFile: () =>
+                  Promise.reject(Object.assign(new Error('ENOSPC: full'), { code: 'ENOSPC' })),
               });
             },
     });
