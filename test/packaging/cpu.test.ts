@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runTool, type ToolResult } from '../helpers/run-tool.ts';
 import { installed } from './consumer.ts';
-import { tarballOf } from './tarballs.ts';
+import { isPacked, tarballOf } from './tarballs.ts';
 
 const platform = 'cpu-linux-x64-gnu';
 
@@ -34,8 +34,10 @@ const ofTheSystem = /\/(ld-linux-[\w-]+|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s))[.
 const alone = (command: readonly string[], folder: string): Promise<ToolResult> =>
   runTool('env', ['-u', 'NODE_PATH', ...command], folder);
 
+const NO_NATIVE = 'the native library is not built here';
+
 test('the native library runs from its package, with all it needs beside it', async ({ skip }) => {
-  skip(library().length === 0, 'the native library is not built here');
+  skip(!isPacked(platform), NO_NATIVE);
   await using consumer = await installed('@ss/cpu');
   await writeFile(join(consumer.folder, 'main.ts'), program);
   const hidden = copiesOfTheSystem(library());
@@ -74,8 +76,20 @@ test('without the package of this platform, what is missing is said and the next
   expect(output).toMatch(/reference +chosen/);
 });
 
+test('doctor says where the package of this platform was packed without its library', async ({ skip }) => {
+  skip(!isPacked(platform), NO_NATIVE);
+  await using consumer = await installed('@ss/cli');
+  for (const file of library()) await rm(join(consumer.folder, 'node_modules/@ss', platform, file));
+  const { code, output } = await alone([process.execPath, 'node_modules/.bin/ss', 'doctor'], consumer.folder);
+  expect(output).toMatch(/cpu +fails +@ss\/cpu-linux-x64-gnu is installed without its native library/);
+  expect(output).toMatch(
+    /^verdict\n +only a slower backend works\n +problem: cpu does not work: .*ss-cpu\.node/m,
+  );
+  expect(code).toBe(1);
+});
+
 test('no package runs anything when it is installed', () => {
-  for (const name of ['cpu', platform]) {
+  for (const name of ['cpu', platform].filter(isPacked)) {
     const manifest = execFileSync('tar', ['-xzOf', tarballOf(name), 'package/package.json'], {
       encoding: 'utf8',
     });

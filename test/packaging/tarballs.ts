@@ -11,10 +11,13 @@ export function packedFolder(): string {
   return packed.folder;
 }
 
-/** The published name of each package and its tarball. */
+/** The published name of each package and its tarball; without those of native libraries that are not built here. */
 export function tarballs(): Record<string, string> {
-  return Object.fromEntries([...PACKAGES, ...PLATFORMS].map((name) => [`@ss/${name}`, tarballOf(name)]));
+  const names = [...PACKAGES, ...PLATFORMS.filter(isPacked)];
+  return Object.fromEntries(names.map((name) => [`@ss/${name}`, tarballOf(name)]));
 }
+
+export const isPacked = (name: string): boolean => readdirSync(packedFolder()).includes(fileOf(name));
 
 /** Packages of native libraries, by the room they belong to and their folder under its platforms/. */
 const PLATFORMS: readonly string[] = Object.values(rooms).flatMap(({ platforms = [] }) => platforms);
@@ -28,8 +31,11 @@ function folderOf(name: string): string {
 
 /** The tarball of the package `name` of the house. */
 export function tarballOf(name: string): string {
+  if (!isPacked(name)) throw new Error(`pnpm pack made no ${fileOf(name)}`);
+  return join(packedFolder(), fileOf(name));
+}
+
+function fileOf(name: string): string {
   const { version } = readJson<{ version: string }>(`${folderOf(name)}/package.json`);
-  const file = `ss-${name}-${version}.tgz`;
-  if (!readdirSync(packedFolder()).includes(file)) throw new Error(`pnpm pack made no ${file}`);
-  return join(packedFolder(), file);
+  return `ss-${name}-${version}.tgz`;
 }

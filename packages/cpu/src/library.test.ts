@@ -35,12 +35,24 @@ test.each<[string, Platform, object]>([
 
 test('a package that is not installed is named', () => {
   vi.stubEnv('SS_CPU_LIBRARY', undefined);
-  expect(findLibrary(undefined, platform, [])).toMatchObject({
+  expect(findLibrary(undefined, platform, [], () => undefined)).toMatchObject({
     blocker: {
       code: 'native-missing',
       origin: 'install',
       message: expect.stringContaining('@ss/cpu-linux-x64-gnu'),
       fix: expect.stringContaining('npm install @ss/cpu-linux-x64-gnu'),
+    },
+  });
+  vi.unstubAllEnvs();
+});
+
+test('a package that is installed without its library is another matter', () => {
+  vi.stubEnv('SS_CPU_LIBRARY', undefined);
+  expect(findLibrary(undefined, platform, [], () => '/somewhere/package.json')).toMatchObject({
+    blocker: {
+      code: 'native-incomplete',
+      message: expect.stringContaining('/somewhere/ss-cpu.node is not there'),
+      fix: expect.stringContaining('run pack'),
     },
   });
   vi.unstubAllEnvs();

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readEnvironment } from '@ss/core';
 import type { Blocker } from '@ss/core';
 import { packageFor, thisPlatform } from './platform.ts';
@@ -17,7 +17,8 @@ export type Found = { readonly path: string } | { readonly blocker: Blocker };
 export function findLibrary(
   named: string | undefined,
   platform: Platform = thisPlatform(),
-  places: readonly (string | undefined)[] = [built(), installed(packageFor(platform))],
+  places: readonly (string | undefined)[] = [built(), installed(packageFor(platform), fileName)],
+  manifest: () => string | undefined = () => installed(packageFor(platform), 'package.json'),
 ): Found {
   const blocker = unfit(platform);
   if (blocker) return { blocker };
@@ -26,7 +27,9 @@ export function findLibrary(
     return existsSync(asked) ? { path: asked } : { blocker: notThere(asked, named !== undefined) };
   }
   const path = places.find((at) => at !== undefined && existsSync(at));
-  return path === undefined ? { blocker: missing(platform) } : { path };
+  if (path !== undefined) return { path };
+  const there = manifest();
+  return { blocker: there === undefined ? missing(platform) : incomplete(platform, dirname(there)) };
 }
 
 /** What no library helps against. */
@@ -45,7 +48,7 @@ function missing(platform: Platform): Blocker {
   if (prebuilt.includes(name)) {
     return {
       code: 'native-missing',
-      message: `${name}, which has the native library for this platform, is not installed or has none`,
+      message: `${name}, which has the native library for this platform, is not installed`,
       origin: 'install',
       fix:
         `npm install ${name} (an optional dependency: --omit=optional leaves it out, and so does a lockfile ` +
@@ -66,6 +69,18 @@ function missing(platform: Platform): Blocker {
   };
 }
 
+/** A package that was packed, or copied, without what it is for. */
+function incomplete(platform: Platform, folder: string): Blocker {
+  return {
+    code: 'native-incomplete',
+    message: `${packageFor(platform)} is installed without its native library: ${join(folder, fileName)} is not there`,
+    origin: 'install',
+    fix:
+      'Install it again; a tarball of your own comes from npx --yes pnpm@12 run pack, which fills it. ' +
+      'In the repository: npx --yes pnpm@12 run setup',
+  };
+}
+
 function notThere(path: string, byOption: boolean): Blocker {
   return {
     code: 'native-missing',
@@ -80,9 +95,9 @@ function built(): string {
   return join(import.meta.dirname, '../build', fileName);
 }
 
-function installed(name: string): string | undefined {
+function installed(name: string, file: string): string | undefined {
   try {
-    return createRequire(import.meta.url).resolve(`${name}/${fileName}`);
+    return createRequire(import.meta.url).resolve(`${name}/${file}`);
   } catch {
     return undefined;
   }

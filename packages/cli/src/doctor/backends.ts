@@ -83,7 +83,8 @@ async function check(open: () => Promise<Engine>): Promise<Omit<BackendCheck, 'i
   } catch (error) {
     if (SsError.is(error, 'aborted')) throw error;
     const blockers = SsError.is(error, 'backend-unavailable') ? reasons(error) : [];
-    const missing = blockers.some(({ origin }) => origin === 'install');
+    // What is there and not whole is a failure: somebody wanted it.
+    const missing = blockers.some(({ origin, code }) => origin === 'install' && code !== 'native-incomplete');
     const why = describeBlockers(blockers) || (error instanceof Error ? error.message : String(error));
     return { outcome: missing ? 'missing' : 'fails', says: why };
   }

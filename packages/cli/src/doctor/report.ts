@@ -48,9 +48,16 @@ export function describe(findings: Findings): string {
       ],
     ],
     ['chosen', [backends.why]],
-    ['verdict', [verdicts[statusOf(findings)]]],
+    ['verdict', [verdicts[statusOf(findings)], ...problems(backends)]],
   ];
   return sections.map(([title, lines]) => `${title}\n${indent(lines.join('\n'))}`).join('\n');
+}
+
+/** What is installed, would be used unasked, and does not work. */
+function problems({ backends }: BackendChecks): string[] {
+  return backends
+    .filter(({ outcome, priority }) => outcome === 'fails' && priority >= 0)
+    .map(({ id, says }) => `problem: ${id} does not work: ${says}`);
 }
 
 function describeEnvironment(environment: Environment): Record<string, string> {
