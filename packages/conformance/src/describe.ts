@@ -1,7 +1,8 @@
+import { checkOptions } from '@ss/core';
 import type { OpName } from '@ss/core';
 import { opNames } from '@ss/core/engine';
 import type { Setup } from './case.ts';
-import { resultsOf, setUp } from './run.ts';
+import { optionNames, resultsOf, setUp } from './run.ts';
 import type { ConformanceOptions } from './run.ts';
 import type { CaseResult } from './report.ts';
 import { Session } from './session.ts';
@@ -22,6 +23,7 @@ export interface TestRunner {
  * test with the reason; a failing test lists its cases. Results of single cases go to `onResult`.
  */
 export function describeConformance(options: ConformanceOptions, { describe, test }: TestRunner): void {
+  checkOptions('describeConformance()', options, optionNames);
   const { ops = opNames, onResult, signal } = options;
   let opened: Promise<[Session, Setup]> | undefined;
   const open = (): Promise<[Session, Setup]> =>

@@ -1,5 +1,5 @@
-import { throwIfAborted } from '@ss/core';
-import type { OpName } from '@ss/core';
+import { checkOptions, throwIfAborted } from '@ss/core';
+import type { OpName, OptionNames } from '@ss/core';
 import { opNames } from '@ss/core/engine';
 import type { Setup } from './case.ts';
 import { applyKnown, matches } from './known.ts';
@@ -30,11 +30,23 @@ export interface ConformanceOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export const optionNames: OptionNames<ConformanceOptions> = {
+  backend: true,
+  tier: true,
+  ops: true,
+  vectorsDir: true,
+  cases: true,
+  known: true,
+  onResult: true,
+  signal: true,
+};
+
 /**
  * Tests one backend against the contract.
  * @throws SsError `backend-unavailable` when it cannot be loaded, `aborted`
  */
 export async function runConformance(options: ConformanceOptions): Promise<ConformanceReport> {
+  checkOptions('runConformance()', options, optionNames);
   const { onResult, signal } = options;
   const started = performance.now();
   throwIfAborted(signal, 'opening a backend');

@@ -1,5 +1,6 @@
 import { dtypes } from './dtype.ts';
 import type { DataOf, DType, TensorData } from './dtype.ts';
+import { SsError } from './errors.ts';
 import { fromBf16, fromF16, toBf16, toF16 } from './narrow-float.ts';
 
 /** Reads elements of one dtype out of bytes: `get(i)` is element i as a number (f64 exact, i64 within 2^53). */
@@ -51,8 +52,15 @@ export function encode(values: ArrayLike<number> | ArrayLike<bigint>, dtype: DTy
     return bytes;
   }
   const view = typedArray(component, [bytes.buffer, 0, values.length]);
-  view.set(typeof values[0] === 'bigint' ? Array.from(values, Number) : (values as ArrayLike<number>));
+  const numbers = isBig(values) ? Array.from<number | bigint, number>(values as bigint[], Number) : values;
+  view.set(numbers as ArrayLike<number>);
   return bytes;
+}
+
+function isBig(values: ArrayLike<number | bigint>): boolean {
+  return ArrayBuffer.isView(values)
+    ? typeof values[0] === 'bigint'
+    : Array.prototype.some.call(values, (value) => typeof value === 'bigint');
 }
 
 /** Storage bytes of `dtype` to the array `read()` promises; always a fresh copy. */
@@ -66,8 +74,11 @@ export function decode(bytes: Uint8Array, dtype: DType): TensorData {
   return typedArray(component, [copy.buffer, 0, copy.byteLength / dtypes[component].bytes]);
 }
 
-/** Cut towards zero, as typed arrays do. */
+/** Cut towards zero, as typed arrays do. @throws SsError `argument-invalid` for NaN and infinities */
 function toBigInt(value: number | bigint): bigint {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new SsError('argument-invalid', `${value} has no value in i64.`);
+  }
   return BigInt(typeof value === 'bigint' ? value : Math.trunc(value));
 }
 

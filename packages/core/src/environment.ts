@@ -1,4 +1,5 @@
 import { SsError } from './errors.ts';
+import { checkThreads, maxThreads } from './threads.ts';
 
 /** What `SS_*` environment variables may say. Read here and nowhere else. */
 export interface Environment {
@@ -32,13 +33,19 @@ export function readEnvironment(
   env: Readonly<Record<string, string | undefined>> = processEnvironment(),
 ): Environment {
   const threads = env['SS_THREADS'];
-  if (threads !== undefined && !/^[1-9]\d{0,3}$/.test(threads))
-    throw invalid('SS_THREADS', threads, 'a number of at least 1');
+  // Only digits: Number() takes more, such as 0x10.
+  const count = threads !== undefined && /^[1-9]\d*$/.test(threads) ? Number(threads) : undefined;
+  if (threads !== undefined)
+    checkThreads(
+      'SS_THREADS',
+      count !== undefined && count <= maxThreads ? count : threads,
+      'environment-invalid',
+    );
   const log = logLevels.find((level) => level === (env['SS_LOG'] ?? 'silent'));
   if (log === undefined) throw invalid('SS_LOG', env['SS_LOG']!, logLevels.join(', '));
   return {
     backend: env['SS_BACKEND'] || undefined,
-    threads: threads === undefined ? undefined : Number(threads),
+    threads: count,
     log,
     cpuIsa: env['SS_CPU_ISA'] || undefined,
     cpuLibrary: env['SS_CPU_LIBRARY'] || undefined,

@@ -2,8 +2,8 @@ const marker = Symbol.for('@ss/error');
 
 /** Every code core can raise. The sentence is the first line of its entry in `docs/errors.md`. */
 export const coreErrors = {
-  'argument-unknown': 'An op was given an argument it does not have.',
-  'argument-invalid': 'An argument has a value the op cannot mean anything by.',
+  'argument-unknown': 'A call was given an argument or an option that it does not have.',
+  'argument-invalid': 'An argument has a value the call cannot mean anything by.',
   'argument-missing': 'A required tensor was not given.',
   'shape-mismatch': 'A tensor has a shape that does not fit the others.',
   'dtype-unsupported': 'A tensor has a dtype the op does not define.',

@@ -2,6 +2,8 @@ import { CallFailure } from './backend.ts';
 import type { Assessment, Backend, BoundCall, DeviceInfo, OpCall } from './backend.ts';
 import { SsError } from './errors.ts';
 import type { OpName } from './ops/op.ts';
+import { checkOptions } from './options.ts';
+import type { OptionNames } from './options.ts';
 
 /** One op of a backend whose buffers are plain bytes in JavaScript memory. */
 export interface HostKernel {
@@ -19,8 +21,12 @@ export interface HostBackendOptions {
   readonly packing?: Backend['packing'];
 }
 
+const optionNames: OptionNames<HostBackendOptions> = { id: true, device: true, kernels: true, packing: true };
+
 /** The memory half of a backend, ready made: kernels run at once on `Uint8Array` buffers. */
-export function createHostBackend({ id, device, kernels, packing }: HostBackendOptions): Backend<Uint8Array> {
+export function createHostBackend(options: HostBackendOptions): Backend<Uint8Array> {
+  checkOptions('createHostBackend()', options, optionNames);
+  const { id, device, kernels, packing } = options;
   const live = new Set<Uint8Array>();
   let liveBytes = 0;
   return {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Engine } from './engine/engine.ts';
 import { SsError } from './errors.ts';
 import { tensor } from './host.ts';
@@ -139,4 +139,19 @@ test('host tensors need no engine and cost it nothing', async () => {
   y.dispose();
   expect(engine.memory()).toMatchObject({ storages: 0, liveBuffers: 0 });
   expect(SsError.is(await t.read())).toBe(false);
+});
+
+test('the body that is refused because it is async ends nothing when it fails later', async () => {
+  const unhandled = vi.fn();
+  process.on('unhandledRejection', unhandled);
+  for (const run of [scope, (body: () => unknown) => open().record({}, body)]) {
+    const body = async (): Promise<never> => {
+      await new Promise(setImmediate);
+      throw new Error('later');
+    };
+    expect(() => run(body)).toThrow(expect.objectContaining({ code: 'argument-invalid' }));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  process.off('unhandledRejection', unhandled);
+  expect(unhandled).not.toHaveBeenCalled();
 });

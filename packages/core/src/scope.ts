@@ -1,4 +1,5 @@
 import { SsError } from './errors.ts';
+import { showValue } from './options.ts';
 
 /** Tensors made while a scope is open, freed together when it closes. */
 export interface Tracked {
@@ -33,10 +34,15 @@ export function scope<T>(body: () => T): T {
 export function collect<T>(body: () => T): { readonly value: T; readonly survivors: readonly Tracked[] } {
   const made = new Set<Tracked>();
   const survivors: Tracked[] = [];
+  if (typeof body !== 'function') {
+    throw new SsError('argument-invalid', `A scope or recording takes a function, not ${showValue(body)}.`);
+  }
   open.push(made);
   try {
     const value = body();
     if (isThenable(value)) {
+      // Nobody else hears of it: what it goes on with was freed, and its failure must not end the process.
+      value.then(undefined, () => undefined);
       throw new SsError('argument-invalid', 'The body of a scope or recording must be synchronous.', {
         hint: 'Ops only enqueue: return tensors from it and await what you read from them outside.',
       });
@@ -62,6 +68,6 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value;
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -1,6 +1,7 @@
 import { dtypes, isDType } from './dtype.ts';
 import type { DType } from './dtype.ts';
 import { SsError } from './errors.ts';
+import { showValue } from './options.ts';
 
 export type Shape = readonly number[];
 
@@ -24,6 +25,11 @@ export function checkShape(shape: Shape, what: string, dtype?: DType): void {
   if (dtype !== undefined && !isDType(dtype)) {
     throw new SsError('dtype-unsupported', `${what} was to have the dtype ${JSON.stringify(dtype)}.`, {
       hint: `There are ${Object.keys(dtypes).join(', ')}.`,
+    });
+  }
+  if (!Array.isArray(shape)) {
+    throw new SsError('shape-mismatch', `${what} was to have the shape ${showValue(shape)}.`, {
+      hint: 'A shape is an array of extents: [2, 3]; [] is a single number.',
     });
   }
   for (const extent of shape) {

@@ -2,6 +2,7 @@ import { decode } from './encode.ts';
 import { dtypes } from './dtype.ts';
 import type { DataOf, DType, FloatDType, TensorData } from './dtype.ts';
 import { SsError } from './errors.ts';
+import { printsItself } from './prints-itself.ts';
 import { track, untrack } from './scope.ts';
 import {
   checkShape,
@@ -18,6 +19,18 @@ import type { Storage } from './storage.ts';
 
 /** A tensor of numbers: what nearly every op returns. */
 export type FloatTensor = Tensor<FloatDType>;
+
+/** The dtype of a tensor's type. */
+export type DTypeOf<T> = T extends Tensor<infer D> ? D : never;
+
+/** The dtype of a tensor's type, which is a float one where ops take it. */
+export type FloatOf<T> = Extract<DTypeOf<T>, FloatDType>;
+
+/** A result in the dtype of what it was computed from. */
+export type Computed<X extends DType> = Tensor<Extract<X, FloatDType>>;
+
+/** What is accumulated for a dtype: f32, or f64. */
+export type WideOf<D extends DType> = D extends 'f64' ? 'f64' : 'f32';
 
 export interface TensorInit<D extends DType> extends Layout {
   readonly dtype: D;
@@ -37,6 +50,10 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
   readonly format: string | undefined;
   readonly #storage: Storage;
   #disposed = false;
+
+  static {
+    printsItself(this, 'Tensor');
+  }
 
   /** @internal Takes over one reference of `storage`. */
   constructor(storage: Storage, init: TensorInit<D>) {
@@ -227,8 +244,10 @@ export class Tensor<D extends DType = DType> implements Disposable, Layout {
     this.dispose();
   }
 
+  /** `f32 (2, 3) on wasm` */
   toString(): string {
-    return `${this.dtype} ${show(this.shape)} on ${this.#storage.owner.label}${this.#disposed ? ', disposed' : ''}`;
+    const packed = this.format === undefined ? '' : `, packed as ${this.format}`;
+    return `${this.dtype} ${show(this.shape)} on ${this.#storage.owner.label}${packed}${this.#disposed ? ', disposed' : ''}`;
   }
 
   #view(layout: Layout): Tensor<D> {

@@ -1,9 +1,9 @@
-import { defineBackend, SsError } from '@ss/core';
-import type { Backend, BackendRegistration, Probe } from '@ss/core';
+import { checkOptions, checkThreads, defineBackend, SsError } from '@ss/core';
+import type { Backend, BackendRegistration, OptionNames, Probe } from '@ss/core';
 import { findLibrary } from './library.ts';
 import type { CpuOptions } from './options.ts';
 
-const mostThreads = 256;
+const optionNames: OptionNames<CpuOptions> = { threads: true, library: true };
 
 /**
  * The native backend: SIMD kernels for the instruction set at hand, on threads of its own. For Node on machines
@@ -27,14 +27,10 @@ function probe(library: string | undefined): Probe {
   return 'path' in found ? { available: true } : { available: false, blockers: [found.blocker] };
 }
 
-function check({ threads, library }: CpuOptions): void {
+function check(options: CpuOptions): void {
+  checkOptions('cpu()', options, optionNames);
+  const { threads, library } = options;
   if (library !== undefined && typeof library !== 'string')
     throw new SsError('argument-invalid', 'cpu: library is no path.', { details: { library } });
-  if (threads === undefined || threads === 'auto') return;
-  if (Number.isInteger(threads) && threads >= 1 && threads <= mostThreads) return;
-  throw new SsError(
-    'argument-invalid',
-    `cpu: threads is ${JSON.stringify(threads)} where 'auto' or 1 to ${mostThreads} is wanted.`,
-    { details: { threads } },
-  );
+  if (threads !== undefined && threads !== 'auto') checkThreads('cpu: threads', threads);
 }

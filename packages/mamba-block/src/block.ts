@@ -1,3 +1,4 @@
+import { printsItself } from '@ss/core';
 import type { Engine, FloatTensor, Tensor } from '@ss/core';
 import type { MambaConfig } from './config.ts';
 import type { Layer } from './layer.ts';
@@ -12,6 +13,10 @@ export class MambaBlock implements Layer<MixerState> {
   readonly mixer: MambaMixer;
   /** (K) weight of the norm */
   readonly norm: Tensor;
+
+  static {
+    printsItself(this, 'MambaBlock');
+  }
 
   /** Takes over the weights: they are freed with the block. */
   constructor(engine: Engine, config: MambaConfig, { norm, ...mixer }: BlockWeights) {
@@ -29,6 +34,10 @@ export class MambaBlock implements Layer<MixerState> {
   step(x: Tensor, state: MixerState): FloatTensor {
     using normed = this.#normalise(x);
     return this.mixer.step(normed.y, { state, residual: x });
+  }
+
+  toString(): string {
+    return String(this.mixer);
   }
 
   createState(batch = 1): MixerState {

@@ -1,4 +1,5 @@
-import { SsError } from '@ss/core';
+import { checkOptions, SsError } from '@ss/core';
+import type { OptionNames } from '@ss/core';
 
 /** The sizes of one Mamba block (Gu & Dao 2023; `Mamba` of the official package). */
 export interface MambaConfig {
@@ -28,12 +29,28 @@ export interface MambaOptions extends Partial<Omit<MambaConfig, 'dModel'>> {
   readonly expand?: number | undefined;
 }
 
+/** The names of all of them. */
+export const mambaOptionNames: OptionNames<MambaOptions> = {
+  dModel: true,
+  dInner: true,
+  dState: true,
+  dConv: true,
+  dtRank: true,
+  bias: true,
+  convBias: true,
+  normEps: true,
+  selectionNormEps: true,
+  expand: true,
+};
+
 /**
  * A complete config: dInner 2 dModel, dState 16, dConv 4, dtRank ceil(dModel / 16), bias only on the
  * convolution, eps 1e-5.
  * @throws SsError `config-invalid` naming the field
  */
-export function mambaConfig({ expand = 2, ...given }: MambaOptions): MambaConfig {
+export function mambaConfig(options: MambaOptions): MambaConfig {
+  checkOptions('mambaConfig()', options, mambaOptionNames);
+  const { expand = 2, ...given } = options;
   const config: MambaConfig = {
     dModel: given.dModel,
     dInner: given.dInner ?? expand * given.dModel,

@@ -1,5 +1,5 @@
 export { MambaBlock } from './block.ts';
-export { mambaConfig } from './config.ts';
+export { mambaConfig, mambaOptionNames } from './config.ts';
 export type { MambaConfig, MambaOptions } from './config.ts';
 export { initialBlock, initialValue } from './initial.ts';
 export type { InitialOptions } from './initial.ts';

@@ -1,5 +1,5 @@
-import { encode, SsError } from '@ss/core';
-import type { Engine } from '@ss/core';
+import { checkOptions, encode, SsError } from '@ss/core';
+import type { Engine, OptionNames } from '@ss/core';
 import { MambaBlock } from './block.ts';
 import type { MambaConfig } from './config.ts';
 import { blockParameters, placeParameter } from './parameters.ts';
@@ -14,6 +14,13 @@ export interface InitialOptions {
   /** how many layers the model has: output projections start smaller by its square root; default 1 */
   readonly layers?: number | undefined;
 }
+
+const optionNames: OptionNames<InitialOptions & { weights: WeightDType }> = {
+  seed: true,
+  index: true,
+  layers: true,
+  weights: true,
+};
 
 const dtMin = 1e-3;
 const dtMax = 0.1;
@@ -69,13 +76,10 @@ export function initialValue(
 export function initialBlock(
   engine: Engine,
   config: MambaConfig,
-  {
-    seed = 0,
-    index = 0,
-    layers = 1,
-    weights = 'f32',
-  }: InitialOptions & { readonly weights?: WeightDType | undefined } = {},
+  options: InitialOptions & { readonly weights?: WeightDType | undefined } = {},
 ): MambaBlock {
+  checkOptions('initialBlock()', options, optionNames);
+  const { seed = 0, index = 0, layers = 1, weights = 'f32' } = options;
   const placed = blockParameters(config).map((spec, i) => {
     const random = new CounterRandom(seed, index * streamsPerLayer + i);
     const bytes = encode(initialValue(spec, config, random, layers), 'f32');

@@ -1,3 +1,4 @@
+import { checkOptions, printsItself } from '@ss/core';
 import type { Engine, FloatTensor, Tensor } from '@ss/core';
 import type { MambaConfig } from './config.ts';
 import type { MixerWeights } from './parameters.ts';
@@ -20,6 +21,10 @@ export class MambaMixer implements Disposable {
   readonly config: MambaConfig;
   readonly weights: MixerWeights;
 
+  static {
+    printsItself(this, 'MambaMixer');
+  }
+
   /** Takes over the weights: they are freed with the mixer. */
   constructor(engine: Engine, config: MambaConfig, weights: MixerWeights) {
     this.engine = engine;
@@ -35,16 +40,14 @@ export class MambaMixer implements Disposable {
    */
   forward(
     input: Tensor,
-    {
-      state,
-      residual,
-      cuSeqlens,
-    }: {
+    options: {
       readonly state?: MixerState | undefined;
       readonly residual?: Tensor | undefined;
       readonly cuSeqlens?: Tensor | undefined;
     } = {},
   ): FloatTensor {
+    checkOptions('forward()', options, { state: true, residual: true, cuSeqlens: true });
+    const { state, residual, cuSeqlens } = options;
     const { engine, weights } = this;
     using xz = engine.linear({ x: input, weight: weights.inProj, bias: weights.inProjBias });
     using x = this.#channels(xz, 0);
@@ -79,8 +82,10 @@ export class MambaMixer implements Disposable {
   /** (B, K) to (B, K): one step of {@link forward}, updating the state in place. */
   step(
     input: Tensor,
-    { state, residual }: { readonly state: MixerState; readonly residual?: Tensor | undefined },
+    options: { readonly state: MixerState; readonly residual?: Tensor | undefined },
   ): FloatTensor {
+    checkOptions('step()', options, { state: true, residual: true });
+    const { state, residual } = options;
     const { engine, weights } = this;
     using xz = engine.linear({ x: input, weight: weights.inProj, bias: weights.inProjBias });
     using x = this.#channels(xz, 0);
@@ -108,6 +113,12 @@ export class MambaMixer implements Disposable {
       softplus: true,
     });
     return engine.linear({ x: y, weight: weights.outProj, bias: weights.outProjBias, residual });
+  }
+
+  /** `width 768, 1536 channels, 16 states` */
+  toString(): string {
+    const { dModel, dInner, dState } = this.config;
+    return `width ${dModel}, ${dInner} channels, ${dState} states`;
   }
 
   createState(batch = 1): MixerState {

@@ -1,4 +1,5 @@
-import { throwIfAborted } from '@ss/core';
+import { checkOptions, throwIfAborted } from '@ss/core';
+import type { OptionNames } from '@ss/core';
 import type { WeightDType } from '@ss/mamba-block';
 import { Weights } from './build-model.ts';
 import type { CheckpointTensor } from './checkpoint/checkpoint.ts';
@@ -18,6 +19,7 @@ import type { EngineChoice } from './choose-engine.ts';
 import type { ModelConfig } from './model-config.ts';
 import { MambaModel } from './model.ts';
 import type { LoadProgress } from './progress.ts';
+import { hubOptionNames } from './source/hub/hub-options.ts';
 import type { DownloadProgress } from './source/hub/hub-options.ts';
 import { openSource } from './source/open-source.ts';
 import type { ModelSource, SourceOptions } from './source/open-source.ts';
@@ -35,6 +37,17 @@ export interface LoadModelOptions extends EngineChoice, SourceOptions {
   readonly onProgress?: ((event: LoadProgress) => void) | undefined;
 }
 
+const optionNames: OptionNames<LoadModelOptions> = {
+  backend: true,
+  registry: true,
+  engine: true,
+  hub: true,
+  cache: true,
+  weights: true,
+  signal: true,
+  onProgress: true,
+};
+
 /** A checkpoint understood, before a backend is chosen or a weight is read. */
 interface Description extends Pick<Inspection, 'assignments'> {
   readonly config: ModelConfig;
@@ -49,6 +62,8 @@ interface Description extends Pick<Inspection, 'assignments'> {
  * @throws SsError of {@link mambaErrors}; `backend-unavailable`, `out-of-memory`, `aborted`
  */
 export async function loadModel(source: ModelSource, options: LoadModelOptions = {}): Promise<MambaModel> {
+  checkOptions('loadModel()', options, optionNames);
+  checkOptions('hub of loadModel()', options.hub, hubOptionNames);
   const { signal, onProgress: tell = () => undefined } = options;
   const started = performance.now();
   throwIfAborted(signal, 'loading a model');

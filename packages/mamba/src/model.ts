@@ -1,5 +1,5 @@
-import { SsError } from '@ss/core';
-import type { Decision, Engine, FloatTensor, Tensor } from '@ss/core';
+import { checkOptions, printsItself, showValue, SsError, tensor } from '@ss/core';
+import type { Computed, Decision, DType, Engine, FloatTensor, OptionNames, Tensor } from '@ss/core';
 import { writeState } from '@ss/mamba-block';
 import type { Layer, LayerState } from '@ss/mamba-block';
 import { failure } from './errors.ts';
@@ -7,13 +7,13 @@ import { Batch } from './generate/batch.ts';
 import { BatchGeneration } from './generate/batch-generation.ts';
 import type { BatchOptions } from './generate/batch-generation.ts';
 import { Generation } from './generate/generation.ts';
-import { withDefaults } from './generate/options.ts';
+import { checkBatchOptions, checkGenerateOptions, withDefaults } from './generate/options.ts';
 import type { GenerateOptions } from './generate/options.ts';
 import type { ModelConfig } from './model-config.ts';
 import { forwardLayers } from './network.ts';
 import type { Network, Prompt } from './network.ts';
 import { readSession } from './session/session-file.ts';
-import { Session } from './session/session.ts';
+import { checkAdvanceOptions, Session } from './session/session.ts';
 import type { AdvanceOptions } from './session/session.ts';
 import type { Tokenizer } from './tokenizer/tokenizer.ts';
 import type { ModelWarning } from './warning.ts';
@@ -35,6 +35,18 @@ export interface ModelParts {
   readonly warnings?: readonly ModelWarning[] | undefined;
 }
 
+const partNames: OptionNames<ModelParts> = {
+  engine: true,
+  config: true,
+  embedding: true,
+  normWeight: true,
+  headWeight: true,
+  layers: true,
+  fingerprint: true,
+  tokenizer: true,
+  warnings: true,
+};
+
 /** A language model: embedding, layers, norm, head, and a tokenizer if it has one. */
 export class MambaModel implements Network, AsyncDisposable {
   readonly parts: ModelParts;
@@ -43,8 +55,13 @@ export class MambaModel implements Network, AsyncDisposable {
   readonly #live = new Set<Disposable>();
   #disposed = false;
 
+  static {
+    printsItself(this, 'MambaModel');
+  }
+
   /** @param release frees the parts; without it they stay their maker's */
   constructor(parts: ModelParts, release: () => void | Promise<void> = () => undefined) {
+    checkOptions('A model', parts, partNames);
     this.parts = parts;
     this.#release = release;
   }
@@ -85,6 +102,7 @@ export class MambaModel implements Network, AsyncDisposable {
    * the loop `aborted`, `session-busy`, `execution-failed`
    */
   generate(prompt: Prompt, options: GenerateOptions = {}): Generation {
+    checkGenerateOptions(options);
     const tokens = this.encode(prompt);
     const sampling = withDefaults(options, this.config.eosIds);
     if (sampling.stop.length > 0) this.#requireTokenizer('stop strings are');
@@ -112,7 +130,17 @@ export class MambaModel implements Network, AsyncDisposable {
    * @throws as {@link generate}
    */
   generateBatch(prompts: readonly Prompt[], options: BatchOptions = {}): BatchGeneration {
-    const tokens = prompts.map((prompt) => this.encode(prompt));
+    checkBatchOptions(options);
+    if (!Array.isArray(prompts)) {
+      throw new SsError(
+        'argument-invalid',
+        `generateBatch() takes a list of prompts, not ${showValue(prompts)}.`,
+        {
+          hint: 'generate() takes one.',
+        },
+      );
+    }
+    const tokens = prompts.map((prompt: Prompt) => this.encode(prompt));
     const sampling = withDefaults(options, this.config.eosIds, prompts.length);
     if (sampling.stop.length > 0) this.#requireTokenizer('stop strings are');
     const empty = tokens.findIndex(({ length }) => length === 0);
@@ -133,6 +161,7 @@ export class MambaModel implements Network, AsyncDisposable {
 
   /** Logits (rows) of what follows a text, or ids. @throws as {@link generate} */
   async logits(prompt: Prompt, options: AdvanceOptions = {}): Promise<Float32Array> {
+    checkAdvanceOptions('logits()', options);
     const tokens = this.encode(prompt);
     using session = this.session();
     session.append(tokens);
@@ -168,26 +197,28 @@ export class MambaModel implements Network, AsyncDisposable {
     return this.layers.map((layer) => layer.createState(batch));
   }
 
-  /** ids (...) i32 to (..., K) f32 */
-  embed(ids: Tensor): FloatTensor {
-    return this.engine.embedding({ ids, weight: this.parts.embedding });
+  /** ids (...) i32, or a plain array of them (L), to (..., K) f32 */
+  embed(ids: Tensor | readonly number[]): Tensor<'f32'> {
+    return this.engine.embedding({ ids: this.#ids(ids), weight: this.parts.embedding });
   }
 
   /** The norm after the last layer, (..., K). */
-  norm(x: Tensor): FloatTensor {
+  norm<X extends DType>(x: Tensor<X>): Computed<X> {
     return this.engine.rmsNorm({ x, weight: this.parts.normWeight, eps: this.config.normEps }).y;
   }
 
   /** (..., K) to logits (..., rows); those from `config.vocabulary` on are padding. */
-  head(x: Tensor): FloatTensor {
+  head<X extends DType>(x: Tensor<X>): Computed<X> {
     return this.engine.linear({ x, weight: this.parts.headWeight ?? this.parts.embedding });
   }
 
-  /** ids (B, L) i32 to logits (B, L, rows). States are read, and left as they are after the last step. */
-  forward(ids: Tensor, states?: readonly LayerState[]): FloatTensor {
-    return this.engine.scope(() =>
-      this.head(this.norm(forwardLayers(this.layers, this.embed(ids), { states }))),
-    );
+  /** ids (B, L) i32, or a plain array of one row, to logits (B, L, rows). States are read, and left as they are after the last step. */
+  forward(ids: Tensor | readonly number[], states?: readonly LayerState[]): Tensor<'f32'> {
+    return this.engine.scope(() => {
+      // Activations of every family are f32.
+      const x = forwardLayers(this.layers, this.embed(this.#row(ids)), { states }) as Tensor<'f32'>;
+      return this.head(this.norm(x));
+    });
   }
 
   /**
@@ -195,7 +226,11 @@ export class MambaModel implements Network, AsyncDisposable {
    * the end. `head(norm(x))` of what -1 gives are the logits. States as in {@link forward}.
    * @throws SsError `argument-invalid` for a layer that there is not
    */
-  hidden(ids: Tensor, after: readonly number[], states?: readonly LayerState[]): FloatTensor[] {
+  hidden(
+    ids: Tensor | readonly number[],
+    after: readonly number[],
+    states?: readonly LayerState[],
+  ): Tensor<'f32'>[] {
     const { length } = this.layers;
     const wanted = after.map((index) => {
       const layer = index < 0 ? index + length : index;
@@ -211,13 +246,14 @@ export class MambaModel implements Network, AsyncDisposable {
       const after = (x: FloatTensor, layer: number): void => {
         if (wanted.includes(layer)) outputs[layer] = x.alias();
       };
-      forwardLayers(layers, this.embed(ids), { states, after });
-      return wanted.map((layer) => outputs[layer]!.alias());
+      forwardLayers(layers, this.embed(this.#row(ids)), { states, after });
+      return wanted.map((layer) => outputs[layer]!.alias() as Tensor<'f32'>);
     });
   }
 
   /** The same model with other parts, such as fewer layers. The parts stay with whom they belonged to. */
   with(parts: Partial<Omit<ModelParts, 'engine'>>): MambaModel {
+    checkOptions('with()', parts, partNames);
     const layers = parts.layers ?? this.layers;
     const order = layers.map((layer) => this.layers.indexOf(layer));
     const unchanged = order.length === this.layers.length && order.every((at, i) => at === i);
@@ -232,11 +268,14 @@ export class MambaModel implements Network, AsyncDisposable {
 
   /** @throws SsError `tokenizer-missing`, `token-invalid` */
   encode(prompt: Prompt): readonly number[] {
-    const ids = typeof prompt === 'string' ? this.#requireTokenizer('text is').encode(prompt) : prompt;
+    const ids =
+      typeof prompt === 'string' ? this.#requireTokenizer('text is').encode(prompt) : listed(prompt);
     const { vocabulary } = this.config;
     const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
     if (wrong === undefined) return ids;
-    throw failure('token-invalid', `The id ${wrong} is outside the vocabulary of ${vocabulary}.`, {
+    const hint = typeof wrong === 'string' ? 'generateBatch() takes several texts.' : undefined;
+    throw failure('token-invalid', `The id ${showValue(wrong)} is outside the vocabulary of ${vocabulary}.`, {
+      ...(hint !== undefined && { hint }),
       details: { id: wrong, vocabulary },
     });
   }
@@ -253,10 +292,39 @@ export class MambaModel implements Network, AsyncDisposable {
     return this.dispose();
   }
 
+  /** `24 layers of width 768, vocabulary 50280, on cpu` */
+  toString(): string {
+    const { layers, dModel, vocabulary } = this.config;
+    const state = this.#disposed ? ', disposed' : '';
+    return `${layers} layers of width ${dModel}, vocabulary ${vocabulary}, on ${this.engine.id}${state}`;
+  }
+
+  #ids(ids: Tensor | readonly number[]): Tensor {
+    return isList(ids) ? tensor(Int32Array.from(this.encode(ids))) : ids;
+  }
+
+  /** (B, L) */
+  #row(ids: Tensor | readonly number[]): Tensor {
+    return isList(ids) ? tensor(Int32Array.from(this.encode(ids)), [1, ids.length]) : ids;
+  }
+
   #requireTokenizer(what: string): Tokenizer {
     if (this.tokenizer) return this.tokenizer;
     throw failure('tokenizer-missing', `The model has no tokenizer, and ${what} given.`, {
       hint: 'Pass ids, or add tokenizer.json to the files of the model.',
     });
   }
+}
+
+function isList(ids: Tensor | readonly number[]): ids is readonly number[] {
+  return Array.isArray(ids) || ArrayBuffer.isView(ids);
+}
+
+/** Ids in an array: typed arrays of them do as well. */
+function listed(prompt: unknown): readonly number[] {
+  if (Array.isArray(prompt)) return prompt as number[];
+  if (ArrayBuffer.isView(prompt) && !(prompt instanceof DataView)) {
+    return Array.from(prompt as unknown as ArrayLike<number | bigint>, Number);
+  }
+  throw new SsError('argument-invalid', `A prompt is text or an array of ids, not ${showValue(prompt)}.`);
 }

@@ -1,4 +1,4 @@
-import type { Engine, FloatTensor, Tensor } from '@ss/core';
+import type { Computed, DType, Engine, FloatTensor, Tensor } from '@ss/core';
 import type { Layer, LayerState } from '@ss/mamba-block';
 import type { ModelConfig } from './model-config.ts';
 
@@ -9,11 +9,11 @@ export interface Network {
   readonly layers: readonly Layer[];
   readonly fingerprint: string;
   /** (...) i32 ids to (..., K) */
-  embed(ids: Tensor): FloatTensor;
+  embed(ids: Tensor): Tensor<'f32'>;
   /** The norm after the last layer. */
-  norm(x: Tensor): FloatTensor;
+  norm<X extends DType>(x: Tensor<X>): Computed<X>;
   /** (..., K) to logits (..., rows) */
-  head(x: Tensor): FloatTensor;
+  head<X extends DType>(x: Tensor<X>): Computed<X>;
   /** Ids of a text, or ids that were checked. */
   encode(prompt: Prompt): readonly number[];
 }

@@ -1,5 +1,6 @@
-import { encode, SsError, throwIfAborted } from '@ss/core';
-import { blockParameters, CounterRandom, initialValue, mambaConfig } from '@ss/mamba-block';
+import { checkOptions, encode, SsError, throwIfAborted } from '@ss/core';
+import type { OptionNames } from '@ss/core';
+import { blockParameters, CounterRandom, initialValue, mambaConfig, mambaOptionNames } from '@ss/mamba-block';
 import type { MambaOptions, ParameterSpec, WeightDType } from '@ss/mamba-block';
 import { Weights } from './build-model.ts';
 import { Fingerprint } from './checkpoint/fingerprint.ts';
@@ -28,6 +29,23 @@ export interface RandomModelOptions extends EngineChoice {
   readonly signal?: AbortSignal | undefined;
 }
 
+const configNames: OptionNames<RandomModelConfig> = {
+  ...mambaOptionNames,
+  layers: true,
+  vocabulary: true,
+  eosIds: true,
+  untied: true,
+};
+const optionNames: OptionNames<RandomModelOptions> = {
+  backend: true,
+  registry: true,
+  engine: true,
+  seed: true,
+  weights: true,
+  tokenizer: true,
+  signal: true,
+};
+
 /** Standard deviation of a new embedding (`_init_weights` of mixer_seq_simple). */
 const embeddingDeviation = 0.02;
 /** Random numbers of what is outside the layers; layers have the streams from 0 up. */
@@ -48,6 +66,7 @@ export interface RandomParameter {
  * @throws SsError `config-invalid`
  */
 export function randomParameters(config: RandomModelConfig, seed = 0): RandomParameter[] {
+  checkOptions('A random model', config, configNames);
   const { layers, vocabulary, eosIds: _, untied = false, ...given } = config;
   for (const [field, value] of Object.entries({ layers, vocabulary })) {
     if (!Number.isSafeInteger(value) || value < 1)
@@ -78,6 +97,8 @@ export async function randomModel(
   config: RandomModelConfig,
   options: RandomModelOptions = {},
 ): Promise<MambaModel> {
+  checkOptions('A random model', config, configNames);
+  checkOptions('randomModel()', options, optionNames);
   const { layers, vocabulary, eosIds = [], untied = false, ...given } = config;
   const { seed = 0, signal, tokenizer } = options;
   const block = mambaConfig(given);

@@ -1,10 +1,17 @@
-import { defineBackend, SsError } from '@ss/core';
-import type { Backend, BackendRegistration, Probe } from '@ss/core';
+import { checkOptions, checkThreads, defineBackend, showValue, SsError } from '@ss/core';
+import type { Backend, BackendRegistration, OptionNames, Probe } from '@ss/core';
 import { hasSimd } from './kernels/module.ts';
 import { addressSpace, pageBytes } from './memory/pages.ts';
 import type { WasmOptions } from './options.ts';
 
-const mostThreads = 256;
+const optionNames: OptionNames<WasmOptions> = {
+  threads: true,
+  mode: true,
+  relaxedSimd: true,
+  source: true,
+  workerUrl: true,
+  maxMemory: true,
+};
 
 /**
  * The WebAssembly backend: SIMD kernels, on threads where the environment has shared memory. Works in Node,
@@ -35,28 +42,21 @@ function blocked(code: string, message: string): Probe {
   return { available: false, blockers: [{ code, message, origin: 'environment', fix }] };
 }
 
-function check({ threads, mode, relaxedSimd, maxMemory }: WasmOptions): void {
+function check(options: WasmOptions): void {
+  checkOptions('wasm()', options, optionNames);
+  const { threads, mode, relaxedSimd, maxMemory } = options;
+  if (threads !== undefined && threads !== 'auto') checkThreads('wasm: threads', threads);
   const within = (value: unknown, least: number, most: number): boolean =>
     Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
   const wanted: readonly (readonly [name: string, value: unknown, ok: boolean, what: string])[] = [
-    [
-      'threads',
-      threads,
-      threads === 'auto' || within(threads, 1, mostThreads),
-      `'auto' or 1 to ${mostThreads}`,
-    ],
     ['mode', mode, ['auto', 'inline', 'worker'].includes(String(mode)), "'auto', 'inline' or 'worker'"],
     ['relaxedSimd', relaxedSimd, ['auto', true, false].includes(relaxedSimd!), "'auto', true or false"],
     ['maxMemory', maxMemory, within(maxMemory, 4 * pageBytes, addressSpace), 'bytes, from 256 KiB to 4 GiB,'],
   ];
   for (const [name, value, ok, what] of wanted) {
     if (value === undefined || ok) continue;
-    throw new SsError(
-      'argument-invalid',
-      `wasm: ${name} is ${JSON.stringify(value)} where ${what} is wanted.`,
-      {
-        details: { [name]: value },
-      },
-    );
+    throw new SsError('argument-invalid', `wasm: ${name} is ${showValue(value)} where ${what} is wanted.`, {
+      details: { [name]: value },
+    });
   }
 }

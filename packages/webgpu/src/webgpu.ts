@@ -1,5 +1,5 @@
-import { defineBackend, SsError } from '@ss/core';
-import type { Backend, BackendRegistration, Probe } from '@ss/core';
+import { checkOptions, defineBackend, showValue, SsError } from '@ss/core';
+import type { Backend, BackendRegistration, OptionNames, Probe } from '@ss/core';
 import { findGpu, gpuMissing } from './gpu.ts';
 import type { WebGpuOptions } from './options.ts';
 
@@ -55,7 +55,17 @@ export function adapterRequest({ powerPreference }: WebGpuOptions): GPURequestAd
   return powerPreference === undefined ? {} : { powerPreference };
 }
 
-function check({ powerPreference, fallbackAdapter, maxMemory }: WebGpuOptions): void {
+const optionNames: OptionNames<WebGpuOptions> = {
+  gpu: true,
+  device: true,
+  powerPreference: true,
+  fallbackAdapter: true,
+  maxMemory: true,
+};
+
+function check(options: WebGpuOptions): void {
+  checkOptions('webgpu()', options, optionNames);
+  const { powerPreference, fallbackAdapter, maxMemory } = options;
   const preferences: readonly unknown[] = ['low-power', 'high-performance'];
   const wanted: readonly (readonly [name: string, value: unknown, ok: boolean, what: string])[] = [
     [
@@ -69,12 +79,8 @@ function check({ powerPreference, fallbackAdapter, maxMemory }: WebGpuOptions): 
   ];
   for (const [name, value, ok, what] of wanted) {
     if (value === undefined || ok) continue;
-    throw new SsError(
-      'argument-invalid',
-      `webgpu: ${name} is ${JSON.stringify(value)} where ${what} is wanted.`,
-      {
-        details: { [name]: value },
-      },
-    );
+    throw new SsError('argument-invalid', `webgpu: ${name} is ${showValue(value)} where ${what} is wanted.`, {
+      details: { [name]: value },
+    });
   }
 }

@@ -4,6 +4,7 @@ import { host } from '../host.ts';
 import { callOf } from '../ops/op.ts';
 import type { OpDefinition, OpName } from '../ops/op.ts';
 import { sequenceProblem } from '../ops/sequences.ts';
+import { showValue, unknownName } from '../options.ts';
 import { elementSpan, show } from '../shape.ts';
 import { gather, Tensor } from '../tensor.ts';
 import type { Device } from './device.ts';
@@ -18,23 +19,30 @@ export function sortArguments(
   const tensors: Record<string, Tensor> = {};
   const options: Record<string, unknown> = {};
   const { name: op, required, optional } = definition;
+  if (typeof args !== 'object' || args === null || Array.isArray(args) || isTensor(args)) {
+    throw new SsError('argument-invalid', `${op} takes an object of arguments, not ${showValue(args)}.`, {
+      hint: `Name them: ${op}({ ${required.join(', ')} }).`,
+      details: { op },
+    });
+  }
   for (const [name, value] of Object.entries(args) as [string, unknown][]) {
     if (value === undefined) continue;
     if (required.includes(name) || optional.includes(name)) {
       if (!isTensor(value)) {
-        throw new SsError('argument-invalid', `${op}: ${name} is not a tensor.`, {
-          hint: 'Make one with tensor(values, shape).',
-          details: { op, argument: name },
-        });
+        throw new SsError(
+          'argument-invalid',
+          `${op}: ${name} is ${showValue(value)}, which is not a tensor.`,
+          {
+            hint: 'Make one with tensor(values, shape).',
+            details: { op, argument: name },
+          },
+        );
       }
       tensors[name] = value;
     } else if (Object.hasOwn(definition.options, name)) {
       options[name] = value;
     } else {
-      const known = [...required, ...optional, ...Object.keys(definition.options)].join(', ');
-      throw new SsError('argument-unknown', `${op} has no argument ${name}; it has ${known}.`, {
-        details: { op, argument: name },
-      });
+      throw unknownName(op, 'argument', name, [...required, ...optional, ...Object.keys(definition.options)]);
     }
   }
   for (const name of required) {
@@ -140,7 +148,7 @@ export function describeCall({ op, inputs }: Pick<OpCall, 'op' | 'inputs'>): str
   return `${op}(${parts.join(', ')})`;
 }
 
-function isTensor(value: unknown): value is Tensor {
+export function isTensor(value: unknown): value is Tensor {
   return (
     value instanceof Tensor ||
     (typeof value === 'object' && value !== null && 'storage' in value && 'dtype' in value)

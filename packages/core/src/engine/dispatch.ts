@@ -1,6 +1,7 @@
 import type { Assessment, Backend, Blocker, OpCall, Plan } from '../backend.ts';
 import { SsError } from '../errors.ts';
 import type { OpName } from '../ops/op.ts';
+import type { OptionNames } from '../options.ts';
 import { refuse } from '../refusal.ts';
 import type { Decision } from '../registry/decision.ts';
 import { assess } from './assess.ts';
@@ -14,6 +15,8 @@ export interface EngineOptions {
   /** How the backend was chosen. */
   readonly decision?: Decision | undefined;
 }
+
+export const engineOptions: OptionNames<EngineOptions> = { fallbacks: true, decision: true };
 
 /** Who runs a call, and how. */
 export interface Route {

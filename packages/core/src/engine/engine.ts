@@ -5,17 +5,21 @@ import { host, tensor as hostTensor } from '../host.ts';
 import { ops } from '../ops/index.ts';
 import type { OpName } from '../ops/op.ts';
 import { checkWeight } from '../ops/pack.ts';
+import { checkOptions, showValue } from '../options.ts';
+import { printsItself } from '../prints-itself.ts';
 import type { Decision } from '../registry/decision.ts';
 import { collect, scope } from '../scope.ts';
 import type { Shape } from '../shape.ts';
 import { denseStrides } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
-import { specOf } from './bind.ts';
+import type { Values } from '../values.ts';
+import { isTensor, specOf } from './bind.ts';
 import { Device } from './device.ts';
+import { engineOptions } from './dispatch.ts';
 import type { EngineOptions } from './dispatch.ts';
 import { OpMethods } from './op-methods.ts';
 import type { Outputs } from './op-methods.ts';
-import { Program } from './program.ts';
+import { inputOptions, Program } from './program.ts';
 import type { InputSpec, ProgramInputs } from './program.ts';
 import { Recording } from './recording.ts';
 import { Runner } from './runner.ts';
@@ -33,8 +37,14 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
   readonly #runner: Runner;
   #disposing: Promise<void> | undefined;
 
-  constructor(backend: Backend, { fallbacks = [], decision }: EngineOptions = {}) {
+  static {
+    printsItself(this, 'Engine');
+  }
+
+  constructor(backend: Backend, options: EngineOptions = {}) {
     super();
+    checkOptions('An engine', options, engineOptions);
+    const { fallbacks = [], decision } = options;
     this.#device = new Device(backend);
     this.#fallbacks = [...fallbacks];
     this.#runner = new Runner(this.#device, { fallbacks: this.#fallbacks, decision });
@@ -70,16 +80,16 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
   }
 
   /** Values straight to the device; as `tensor()` otherwise. */
-  tensor<D extends DType = 'f32'>(
-    values: ArrayLike<number> | ArrayLike<bigint>,
-    shape?: Shape,
-    dtype?: D,
-  ): Tensor<D> {
+  tensor(values: Int32Array, shape?: Shape): Tensor<'i32'>;
+  tensor(values: Values, shape?: Shape): Tensor<'f32'>;
+  tensor<D extends DType = 'f32'>(values: Values, shape?: Shape, dtype?: D): Tensor<D>;
+  tensor<D extends DType = 'f32'>(values: Values, shape?: Shape, dtype?: D): Tensor<D> {
     return scope(() => this.upload(hostTensor<D>(values, shape, dtype)));
   }
 
   /** A device copy of a host tensor, same strides. */
   upload<D extends DType>(source: Tensor<D>): Tensor<D> {
+    if (!isTensor(source)) throw noTensor('upload()', source);
     if (source.storage.owner !== host)
       throw new SsError(
         'tensor-foreign',
@@ -88,11 +98,15 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
     return this.#device.upload(source);
   }
 
+  zeros(shape: Shape): Tensor<'f32'>;
+  zeros<D extends DType = 'f32'>(shape: Shape, dtype?: D): Tensor<D>;
   zeros<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
     return this.#device.zeros(shape, dtype, false);
   }
 
   /** Zeroed memory that ops may write in place, at an address that never changes. */
+  state(shape: Shape): Tensor<'f32'>;
+  state<D extends DType = 'f32'>(shape: Shape, dtype?: D): Tensor<D>;
   state<D extends DType = 'f32'>(shape: Shape, dtype: D = 'f32' as D): Tensor<D> {
     return this.#device.zeros(shape, dtype, true);
   }
@@ -107,6 +121,7 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
    */
   pack(weight: Tensor, as?: WeightDType): Tensor {
     this.#device.requireOpen();
+    if (!isTensor(weight)) throw noTensor('pack()', weight);
     this.#device.requireOwn(weight, 'pack: weight', 'pack');
     if (this.#runner.recording) {
       throw new SsError('recording-invalid', 'A weight is packed before a program is recorded, not by it.');
@@ -160,7 +175,9 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
     const made: Record<string, Tensor> = {};
     runner.recording = device.arena = recording;
     try {
-      for (const [name, { shape, dtype }] of Object.entries(inputs)) {
+      for (const [name, spec] of Object.entries(inputs)) {
+        checkOptions(`The input ${name} of a program`, spec, inputOptions);
+        const { shape, dtype } = spec;
         recording.keep((made[name] = this.state(shape, dtype)));
       }
       const given = Object.freeze(made) as ProgramInputs<I>;
@@ -199,6 +216,12 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
     await this.#device.queue.drain();
   }
 
+  /** `cpu: native, isa avx3, threads 2` */
+  override toString(): string {
+    const facts = Object.entries(this.device.facts).map(([name, value]) => `${name} ${value}`);
+    return `${this.id}: ${[this.device.name, ...facts].join(', ')}${this.#disposing ? ', disposed' : ''}`;
+  }
+
   memory(): MemoryInfo & { readonly tensorBytes: number; readonly storages: number } {
     return this.#device.memory();
   }
@@ -223,4 +246,10 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
       for (const fallback of this.#fallbacks) await fallback.dispose();
     }
   }
+}
+
+function noTensor(where: string, value: unknown): SsError {
+  return new SsError('argument-invalid', `${where} takes a tensor, not ${showValue(value)}.`, {
+    hint: 'Make one with tensor(values, shape).',
+  });
 }

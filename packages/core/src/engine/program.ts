@@ -3,11 +3,14 @@ import { dtypes } from '../dtype.ts';
 import type { DType } from '../dtype.ts';
 import { abortedError, SsError, throwIfAborted } from '../errors.ts';
 import { host } from '../host.ts';
+import { checkOptions, showValue } from '../options.ts';
+import type { OptionNames } from '../options.ts';
+import { printsItself } from '../prints-itself.ts';
 import { sameShape, show } from '../shape.ts';
 import type { Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { trace, tracing } from '../trace.ts';
-import { describeCall } from './bind.ts';
+import { describeCall, isTensor } from './bind.ts';
 import type { Device } from './device.ts';
 import { runElsewhere } from './fallback.ts';
 import type { Recording, Step } from './recording.ts';
@@ -17,6 +20,9 @@ export interface InputSpec {
   readonly dtype: DType;
   readonly shape: Shape;
 }
+
+export const inputOptions: OptionNames<InputSpec> = { dtype: true, shape: true };
+const prepareOptions = { signal: true } as const;
 
 export type ProgramInputs<I> = { readonly [K in keyof I]: Tensor };
 
@@ -48,6 +54,10 @@ export class Program<
   #segments: readonly Segment[] | undefined;
   #disposed = false;
 
+  static {
+    printsItself(this, 'Program');
+  }
+
   /** @internal */
   constructor(device: Device, parts: ProgramParts<I, O>) {
     this.#device = device;
@@ -65,7 +75,9 @@ export class Program<
   }
 
   /** Compiles the list once. @throws SsError `aborted`, or what the backend's compiler says */
-  async prepare({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<this> {
+  async prepare(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<this> {
+    checkOptions('prepare()', options, prepareOptions);
+    const { signal } = options;
     this.#requireOpen();
     const { backend } = this.#device;
     const segments = split(this.#parts.recording.steps);
@@ -105,6 +117,12 @@ export class Program<
     const over = segments.map((segment, i) => this.#submit(segment, i === 0 ? first : later));
     if (started !== undefined) this.#trace(over.every(Boolean) ? performance.now() - started : undefined);
     return this.outputs;
+  }
+
+  /** `24 ops on wasm from ids, uniform` */
+  toString(): string {
+    const inputs = Object.keys(this.#parts.inputs).join(', ') || 'nothing';
+    return `${this.length} ops on ${this.#device.label} from ${inputs}${this.#disposed ? ', disposed' : ''}`;
   }
 
   /** Frees its buffers and outputs; captured weights and states stay with their owners. */
@@ -151,13 +169,21 @@ export class Program<
   }
 
   #check(inputs: ProgramInputs<I>): void {
+    if (typeof inputs !== 'object' || inputs === null) {
+      throw new SsError('program-input', `run() takes an object of inputs, not ${showValue(inputs)}.`);
+    }
     for (const [name, to] of Object.entries(this.#parts.inputs)) {
       const value: Tensor | undefined = inputs[name];
       if (value !== undefined && value.dtype === to.dtype && sameShape(value.shape, to.shape)) {
         this.#device.requireOwn(value, `The program's input ${name}`);
         continue;
       }
-      const got = value === undefined ? 'was not given' : `is ${value.dtype} ${show(value.shape)}`;
+      const got =
+        value === undefined
+          ? 'was not given'
+          : isTensor(value)
+            ? `is ${value.dtype} ${show(value.shape)}`
+            : `is ${showValue(value)}, which is not a tensor`;
       throw new SsError(
         'program-input',
         `The program's input ${name} ${got}; it was recorded as ${to.dtype} ${show(to.shape)}.`,

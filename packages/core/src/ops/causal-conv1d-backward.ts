@@ -1,4 +1,4 @@
-import type { FloatTensor, Tensor } from '../tensor.ts';
+import type { FloatOf, Tensor } from '../tensor.ts';
 import { activation, causalConv1d } from './causal-conv1d.ts';
 import type { CausalConv1dArgs } from './causal-conv1d.ts';
 import { checkCotangents, gradientsOf } from './check.ts';
@@ -15,15 +15,17 @@ export interface CausalConv1dBackwardArgs extends Omit<CausalConv1dArgs, 'state'
   readonly dfinalState?: Tensor | undefined;
 }
 
-export interface CausalConv1dGradients extends Disposable {
+export interface CausalConv1dGradients<
+  A extends CausalConv1dBackwardArgs = CausalConv1dBackwardArgs,
+> extends Disposable {
   /** (B, L, D) in x's dtype */
-  readonly dx: FloatTensor;
+  readonly dx: Tensor<FloatOf<A['x']>>;
   /** (D, W) in weight's dtype */
-  readonly dweight: FloatTensor;
+  readonly dweight: Tensor<FloatOf<A['weight']>>;
   /** (D) in bias' dtype */
-  readonly dbias?: FloatTensor;
+  readonly dbias?: Tensor<FloatOf<A['bias']>>;
   /** (B, W - 1, D) in x's dtype */
-  readonly dinitialState?: FloatTensor;
+  readonly dinitialState?: Tensor<FloatOf<A['x']>>;
 }
 
 export const causalConv1dBackward: OpDefinition = {

@@ -1,5 +1,6 @@
 import type { TensorSpec } from '../backend.ts';
-import type { FloatTensor, Tensor } from '../tensor.ts';
+import type { DType, FloatDType } from '../dtype.ts';
+import type { Tensor } from '../tensor.ts';
 import { Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { flag } from './option.ts';
@@ -33,17 +34,20 @@ export interface CausalConv1dArgs extends SequenceArgs {
   readonly reverse?: boolean | undefined;
 }
 
-export interface CausalConv1dResult<Final extends boolean | undefined> extends Disposable {
+export interface CausalConv1dResult<
+  Final extends boolean | undefined,
+  X extends FloatDType = FloatDType,
+> extends Disposable {
   /** (B, L, D) */
-  readonly y: FloatTensor;
+  readonly y: Tensor<X>;
   /** (B, W - 1, D) in x's dtype, oldest first; with `reverse`, in the order of the walk */
-  readonly finalState: Final extends true ? FloatTensor : undefined;
+  readonly finalState: Final extends true ? Tensor<X> : undefined;
 }
 
 /** One step of {@link CausalConv1dArgs}, in place (`causal_conv1d_update`). */
-export interface CausalConv1dUpdateArgs {
+export interface CausalConv1dUpdateArgs<X extends DType = DType> {
   /** (B, D) */
-  readonly x: Tensor;
+  readonly x: Tensor<X>;
   /** (B, W - 1, D) from `engine.state()`, shifted by one; f32 or x's dtype */
   readonly state: Tensor;
   /** (D, W) */

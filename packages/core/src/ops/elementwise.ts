@@ -10,24 +10,24 @@ import { exactTolerance, pointwiseTolerance } from './tolerance.ts';
  * A dense copy of any view, cast to `dtype` with one rounding (to nearest, ties to even; towards zero and into
  * the range of an integer dtype, NaN to 0); or, with `to`, a copy into state.
  */
-export interface CopyArgs {
-  readonly x: Tensor;
+export interface CopyArgs<X extends DType = DType, To extends DType = DType> {
+  readonly x: Tensor<X>;
   /** default: the dtype of x */
-  readonly dtype?: DType | undefined;
+  readonly dtype?: To | undefined;
   /** a view of `engine.state()` memory with x's shape, overwritten */
   readonly to?: Tensor | undefined;
 }
 
 /** a + b in a's dtype. */
-export interface AddArgs {
-  readonly a: Tensor;
+export interface AddArgs<A extends DType = DType> {
+  readonly a: Tensor<A>;
   /** same shape and dtype */
   readonly b: Tensor;
 }
 
 /** x * sigmoid(x), or log(1 + exp(x)). */
-export interface UnaryArgs {
-  readonly x: Tensor;
+export interface UnaryArgs<X extends DType = DType> {
+  readonly x: Tensor<X>;
 }
 
 export const copy: OpDefinition = {

@@ -8,13 +8,13 @@ import type { OpDefinition } from './op.ts';
 import { exactTolerance, pointwiseTolerance } from './tolerance.ts';
 
 /** Rows of a (possibly packed) weight by id. */
-export interface EmbeddingArgs {
+export interface EmbeddingArgs<To extends FloatDType = FloatDType> {
   /** (...), i32, each in [0, V) */
   readonly ids: Tensor;
   /** (V, K), any real dtype, or a packed weight */
   readonly weight: Tensor;
   /** dtype of the result; default f32 */
-  readonly dtype?: FloatDType | undefined;
+  readonly dtype?: To | undefined;
 }
 
 export const embedding: OpDefinition = {

@@ -1,7 +1,7 @@
 import type { OpCall } from '../backend.ts';
-import type { DType } from '../dtype.ts';
+import type { DType, FloatDType } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
-import type { FloatTensor, Tensor } from '../tensor.ts';
+import type { Computed, DTypeOf, FloatOf, Tensor, WideOf } from '../tensor.ts';
 import { causalConv1dBackward } from './causal-conv1d-backward.ts';
 import type { CausalConv1dBackwardArgs, CausalConv1dGradients } from './causal-conv1d-backward.ts';
 import { causalConv1d, causalConv1dUpdate } from './causal-conv1d.ts';
@@ -28,41 +28,45 @@ import type { RmsNormArgs, RmsNormResult } from './rms-norm.ts';
 import { selectiveScanBackward } from './selective-scan-backward.ts';
 import type { SelectiveScanBackwardArgs, SelectiveScanGradients } from './selective-scan-backward.ts';
 import { selectiveScan } from './selective-scan.ts';
-import type { SelectiveScanArgs, SelectiveScanResult } from './selective-scan.ts';
+import type { SelectiveScanArgs, SelectiveScanResult, StateDType } from './selective-scan.ts';
 import { selectiveStateUpdate } from './selective-state-update.ts';
 import type { SelectiveStateUpdateArgs } from './selective-state-update.ts';
 
 /** The ops as methods: what an engine has, and whatever else runs, records or differentiates them. */
 export interface Ops {
-  selectiveScan<const A extends SelectiveScanArgs>(args: A): SelectiveScanResult<A['finalState']>;
+  selectiveScan<const A extends SelectiveScanArgs>(
+    args: A,
+  ): SelectiveScanResult<A['finalState'], FloatOf<A['u']>, StateDType<DTypeOf<A['A']>, FloatOf<A['u']>>>;
   /** @returns y (B, D) or (B, H, P) */
-  selectiveStateUpdate(args: SelectiveStateUpdateArgs): FloatTensor;
-  causalConv1d<const A extends CausalConv1dArgs>(args: A): CausalConv1dResult<A['finalState']>;
+  selectiveStateUpdate<X extends DType>(args: SelectiveStateUpdateArgs<X>): Computed<X>;
+  causalConv1d<const A extends CausalConv1dArgs>(
+    args: A,
+  ): CausalConv1dResult<A['finalState'], FloatOf<A['x']>>;
   /** @returns y (B, D) */
-  causalConv1dUpdate(args: CausalConv1dUpdateArgs): FloatTensor;
+  causalConv1dUpdate<X extends DType>(args: CausalConv1dUpdateArgs<X>): Computed<X>;
   /** @returns y (..., M) */
-  linear(args: LinearArgs): FloatTensor;
-  rmsNorm<const A extends RmsNormArgs>(args: A): RmsNormResult<A['residual']>;
+  linear<X extends DType>(args: LinearArgs<X>): Computed<X>;
+  rmsNorm<const A extends RmsNormArgs>(args: A): RmsNormResult<A['residual'], FloatOf<A['x']>>;
   /** A dense copy of any view, cast if asked. */
-  copy(args: Omit<CopyArgs, 'to'>): Tensor;
-  add(args: AddArgs): FloatTensor;
+  copy<X extends DType, To extends DType = X>(args: Omit<CopyArgs<X, To>, 'to'>): Tensor<To>;
+  add<A extends DType>(args: AddArgs<A>): Computed<A>;
   /** @returns (..., K) */
-  embedding(args: EmbeddingArgs): FloatTensor;
-  silu(args: UnaryArgs): FloatTensor;
-  softplus(args: UnaryArgs): FloatTensor;
+  embedding<To extends FloatDType = 'f32'>(args: EmbeddingArgs<To>): Tensor<To>;
+  silu<X extends DType>(args: UnaryArgs<X>): Computed<X>;
+  softplus<X extends DType>(args: UnaryArgs<X>): Computed<X>;
   /** @returns loss (R) */
-  crossEntropy(args: CrossEntropyArgs): FloatTensor;
+  crossEntropy<X extends DType>(args: CrossEntropyArgs<X>): Tensor<WideOf<X>>;
   /** @returns ids (R) i32 */
   argmax(args: ArgmaxArgs): Tensor<'i32'>;
   sample(args: SampleArgs): SampleResult;
-  selectiveScanBackward(args: SelectiveScanBackwardArgs): SelectiveScanGradients;
-  causalConv1dBackward(args: CausalConv1dBackwardArgs): CausalConv1dGradients;
-  linearBackward<const A extends LinearBackwardArgs>(args: A): LinearGradients<A['bias']>;
-  rmsNormBackward(args: RmsNormBackwardArgs): RmsNormGradients;
+  selectiveScanBackward<const A extends SelectiveScanBackwardArgs>(args: A): SelectiveScanGradients<A>;
+  causalConv1dBackward<const A extends CausalConv1dBackwardArgs>(args: A): CausalConv1dGradients<A>;
+  linearBackward<const A extends LinearBackwardArgs>(args: A): LinearGradients<A['bias'], FloatOf<A['x']>>;
+  rmsNormBackward<const A extends RmsNormBackwardArgs>(args: A): RmsNormGradients<A>;
   /** @returns dlogits (R, V) */
-  crossEntropyBackward(args: CrossEntropyBackwardArgs): FloatTensor;
+  crossEntropyBackward<X extends DType>(args: CrossEntropyBackwardArgs<X>): Computed<X>;
   /** @returns dweight (V, K) */
-  embeddingBackward(args: EmbeddingBackwardArgs): FloatTensor;
+  embeddingBackward<Y extends DType>(args: EmbeddingBackwardArgs<Y>): Tensor<WideOf<Y>>;
 }
 
 /** Every op of the contract by name. */

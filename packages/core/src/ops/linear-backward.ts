@@ -1,4 +1,5 @@
-import type { FloatTensor, Tensor } from '../tensor.ts';
+import type { FloatDType } from '../dtype.ts';
+import type { Tensor, WideOf } from '../tensor.ts';
 import { checkCotangents, dense } from './check.ts';
 import { linear } from './linear.ts';
 import type { OpDefinition } from './op.ts';
@@ -17,13 +18,16 @@ export interface LinearBackwardArgs {
   readonly bias?: boolean | undefined;
 }
 
-export interface LinearGradients<Bias extends boolean | undefined> extends Disposable {
+export interface LinearGradients<
+  Bias extends boolean | undefined,
+  X extends FloatDType = FloatDType,
+> extends Disposable {
   /** (..., K) in x's dtype */
-  readonly dx: FloatTensor;
+  readonly dx: Tensor<X>;
   /** (M, K) in f32 (f64 for f64 x), so that narrow weights accumulate without loss */
-  readonly dweight: FloatTensor;
+  readonly dweight: Tensor<WideOf<X>>;
   /** (M), as dweight */
-  readonly dbias: Bias extends true ? Tensor : undefined;
+  readonly dbias: Bias extends true ? Tensor<WideOf<X>> : undefined;
 }
 
 export const linearBackward: OpDefinition = {

@@ -1,12 +1,13 @@
+import type { DType } from '../dtype.ts';
 import type { Tensor } from '../tensor.ts';
 import { Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { dotTolerance } from './tolerance.ts';
 
 /** y = x weight^T + bias + residual, accumulated in f32 at least. */
-export interface LinearArgs {
+export interface LinearArgs<X extends DType = DType> {
   /** (..., K); its dtype is that of y */
-  readonly x: Tensor;
+  readonly x: Tensor<X>;
   /** (M, K), any real dtype, or a packed weight */
   readonly weight: Tensor;
   /** (M) */

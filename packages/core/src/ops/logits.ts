@@ -1,3 +1,4 @@
+import type { DType } from '../dtype.ts';
 import type { Tensor } from '../tensor.ts';
 import { Checker, dense } from './check.ts';
 import type { Inferred, OpDefinition, OpName, Specs } from './op.ts';
@@ -6,9 +7,9 @@ import type { Options } from './option.ts';
 import { exactTolerance, pointwiseTolerance } from './tolerance.ts';
 
 /** -log softmax(logits)[target] per row, in f32 (f64 for f64 logits). */
-export interface CrossEntropyArgs {
+export interface CrossEntropyArgs<X extends DType = DType> {
   /** (R, V) */
-  readonly logits: Tensor;
+  readonly logits: Tensor<X>;
   /** (R) i32 in [0, V); a negative target gives loss 0 */
   readonly targets: Tensor;
 }

@@ -1,3 +1,4 @@
+import type { DType } from '../dtype.ts';
 import type { Tensor } from '../tensor.ts';
 import { checkCotangents, Checker, dense } from './check.ts';
 import { embedding } from './embedding.ts';
@@ -7,9 +8,9 @@ import { integerOption } from './option.ts';
 import { dotTolerance } from './tolerance.ts';
 
 /** dlogits = (softmax(logits) - onehot(target)) * dloss; zero rows for negative targets. */
-export interface CrossEntropyBackwardArgs {
+export interface CrossEntropyBackwardArgs<X extends DType = DType> {
   /** (R, V) */
-  readonly logits: Tensor;
+  readonly logits: Tensor<X>;
   /** (R) i32 */
   readonly targets: Tensor;
   /** (R) cotangent of the loss, in its dtype */
@@ -17,11 +18,11 @@ export interface CrossEntropyBackwardArgs {
 }
 
 /** The rows of dy summed into the rows that were looked up, in the order of ids. */
-export interface EmbeddingBackwardArgs {
+export interface EmbeddingBackwardArgs<Y extends DType = DType> {
   /** (...) i32 */
   readonly ids: Tensor;
   /** (..., K) cotangent of the result */
-  readonly dy: Tensor;
+  readonly dy: Tensor<Y>;
   /** V: rows of the weight */
   readonly rows: number;
 }

@@ -1,4 +1,5 @@
 import { SsError } from '../errors.ts';
+import { showValue } from '../options.ts';
 
 /** An argument of an op that is no tensor: what it may be, and what it is when it is not given. */
 export interface OptionDefinition<Value = unknown> {
@@ -48,7 +49,7 @@ export function completeOptions(op: string, table: OptionTable, given: Options):
     const value = given[name] === undefined ? otherwise : given[name];
     if (value === undefined && !required) continue;
     if (value === undefined || !accepts(value)) {
-      const found = value === undefined ? 'not given' : (JSON.stringify(value) ?? String(value));
+      const found = value === undefined ? 'not given' : showValue(value);
       throw new SsError('argument-invalid', `${op}: ${name} is ${found} where ${wanted} is wanted.`, {
         details: { op, [name]: value },
       });

@@ -1,4 +1,4 @@
-import type { FloatTensor, Tensor } from '../tensor.ts';
+import type { FloatOf, Tensor } from '../tensor.ts';
 import { checkCotangents, gradientsOf } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { rmsNorm } from './rms-norm.ts';
@@ -13,12 +13,12 @@ export interface RmsNormBackwardArgs extends RmsNormArgs {
 }
 
 /** Gradients of optional inputs are there when the input was given; dresidual is the gradient of the sum. */
-export interface RmsNormGradients extends Disposable {
-  readonly dx: FloatTensor;
+export interface RmsNormGradients<A extends RmsNormArgs = RmsNormArgs> extends Disposable {
+  readonly dx: Tensor<FloatOf<A['x']>>;
   /** (K) */
-  readonly dweight?: FloatTensor;
-  readonly dresidual?: FloatTensor;
-  readonly dgate?: FloatTensor;
+  readonly dweight?: Tensor<FloatOf<A['weight']>>;
+  readonly dresidual?: Tensor<FloatOf<A['residual']>>;
+  readonly dgate?: Tensor<FloatOf<A['gate']>>;
 }
 
 export const rmsNormBackward: OpDefinition = {

@@ -1,4 +1,5 @@
-import type { FloatTensor, Tensor } from '../tensor.ts';
+import type { FloatDType } from '../dtype.ts';
+import type { FloatOf, Tensor } from '../tensor.ts';
 import { Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { integerOption, numberOption } from './option.ts';
@@ -27,11 +28,14 @@ export interface RmsNormArgs {
   readonly groups?: number | undefined;
 }
 
-export interface RmsNormResult<Residual extends Tensor | undefined> extends Disposable {
+export interface RmsNormResult<
+  Residual extends Tensor | undefined,
+  X extends FloatDType = FloatDType,
+> extends Disposable {
   /** (..., K) */
-  readonly y: FloatTensor;
+  readonly y: Tensor<X>;
   /** (..., K) x + residual in the residual's dtype, when a residual was given */
-  readonly sum: Residual extends Tensor ? FloatTensor : undefined;
+  readonly sum: Residual extends Tensor ? Tensor<FloatOf<Residual>> : undefined;
 }
 
 export const rmsNorm: OpDefinition = {

@@ -1,5 +1,5 @@
 import type { FloatDType } from '../dtype.ts';
-import type { FloatTensor, Tensor } from '../tensor.ts';
+import type { DTypeOf, FloatOf, Tensor } from '../tensor.ts';
 import { channelsLast, checkCotangents, gradientsOf } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { flag } from './option.ts';
@@ -20,24 +20,28 @@ export interface SelectiveScanBackwardArgs extends Omit<SelectiveScanArgs, 'stat
   readonly dfinalState?: Tensor | undefined;
 }
 
+type ScanDType<T> = Extract<DTypeOf<T>, FloatDType | 'complex64'>;
+
 /** Gradients of optional inputs are there when the input was given. */
-export interface SelectiveScanGradients extends Disposable {
+export interface SelectiveScanGradients<
+  A extends SelectiveScanBackwardArgs = SelectiveScanBackwardArgs,
+> extends Disposable {
   /** (B, L, D) in u's dtype */
-  readonly du: FloatTensor;
-  readonly ddelta: FloatTensor;
+  readonly du: Tensor<FloatOf<A['u']>>;
+  readonly ddelta: Tensor<FloatOf<A['delta']>>;
   /** (D, N) in A's dtype */
-  readonly dA: Tensor<FloatDType | 'complex64'>;
+  readonly dA: Tensor<ScanDType<A['A']>>;
   /** in B's shape and dtype, summed over what B is shared by */
-  readonly dB: Tensor<FloatDType | 'complex64'>;
-  readonly dC: Tensor<FloatDType | 'complex64'>;
+  readonly dB: Tensor<ScanDType<A['B']>>;
+  readonly dC: Tensor<ScanDType<A['C']>>;
   /** (D) in D's dtype */
-  readonly dD?: FloatTensor;
+  readonly dD?: Tensor<FloatOf<A['D']>>;
   /** (B, L, D) in u's dtype */
-  readonly dz?: FloatTensor;
+  readonly dz?: Tensor<FloatOf<A['z']>>;
   /** (D) in deltaBias' dtype */
-  readonly ddeltaBias?: FloatTensor;
+  readonly ddeltaBias?: Tensor<FloatOf<A['deltaBias']>>;
   /** (B, D, N) in initialState's dtype */
-  readonly dinitialState?: Tensor<FloatDType | 'complex64'>;
+  readonly dinitialState?: Tensor<ScanDType<A['initialState']>>;
 }
 
 export const selectiveScanBackward: OpDefinition = {

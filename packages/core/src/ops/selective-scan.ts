@@ -1,5 +1,5 @@
-import type { FloatDType } from '../dtype.ts';
-import type { FloatTensor, Tensor } from '../tensor.ts';
+import type { DType, FloatDType } from '../dtype.ts';
+import type { Tensor, WideOf } from '../tensor.ts';
 import { channelsLast, Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
 import { flag } from './option.ts';
@@ -47,11 +47,18 @@ export interface SelectiveScanArgs extends SequenceArgs {
   readonly reverse?: boolean | undefined;
 }
 
-export interface SelectiveScanResult<Final extends boolean | undefined> extends Disposable {
+/** The dtype of a state, by that of A and that of u. */
+export type StateDType<A extends DType, U extends DType> = A extends 'complex64' ? 'complex64' : WideOf<U>;
+
+export interface SelectiveScanResult<
+  Final extends boolean | undefined,
+  U extends FloatDType = FloatDType,
+  S extends FloatDType | 'complex64' = FloatDType | 'complex64',
+> extends Disposable {
   /** (B, L, D) in u's dtype */
-  readonly y: FloatTensor;
+  readonly y: Tensor<U>;
   /** (B, D, N) f32 (f64 for f64 input, complex64 for complex A), memory (B, N, D) */
-  readonly finalState: Final extends true ? Tensor<FloatDType | 'complex64'> : undefined;
+  readonly finalState: Final extends true ? Tensor<S> : undefined;
 }
 
 export const selectiveScan: OpDefinition = {

@@ -1,3 +1,4 @@
+import type { DType } from '../dtype.ts';
 import type { Tensor } from '../tensor.ts';
 import { Checker, dense } from './check.ts';
 import type { OpDefinition } from './op.ts';
@@ -14,11 +15,11 @@ import { stateUpdateTolerance } from './tolerance.ts';
  * Either one channel axis D, or heads (H, P), where head h reads group floor(h / (H / G)). A, dt and dtBias
  * shared by the channels of a head are views broadcast over P.
  */
-export interface SelectiveStateUpdateArgs {
+export interface SelectiveStateUpdateArgs<X extends DType = DType> {
   /** (B, D, N) or (B, H, P, N) from `engine.state()`, updated in place; f32 (or f64 with f64 x) */
   readonly state: Tensor;
   /** (B, D) or (B, H, P); its dtype is that of y */
-  readonly x: Tensor;
+  readonly x: Tensor<X>;
   /** as x */
   readonly dt: Tensor;
   /** (D, N) or (H, P, N), f32 or f64 */

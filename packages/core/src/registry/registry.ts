@@ -3,6 +3,8 @@ import type { Backend, BackendRegistration, Blocker, OpCall, Probe } from '../ba
 import type { Engine } from '../engine/engine.ts';
 import { readEnvironment } from '../environment.ts';
 import { SsError, abortedError, throwIfAborted } from '../errors.ts';
+import { checkOptions, showValue } from '../options.ts';
+import { printsItself } from '../prints-itself.ts';
 import { show } from '../shape.ts';
 import { logTrace, trace, tracing } from '../trace.ts';
 import { Decision } from './decision.ts';
@@ -10,6 +12,7 @@ import type { Candidate, CandidateStatus } from './decision.ts';
 import { installed, knownBackends } from './discover.ts';
 import { describeDevice, lacking, question, unavailable } from './reasons.ts';
 import { reference } from './reference.ts';
+import { explainOptions, selectOptions } from './request.ts';
 import type { ExplainQuery, SelectRequest } from './request.ts';
 
 interface Entry {
@@ -34,8 +37,17 @@ export class BackendRegistry {
   #engine: EngineModule | undefined;
   readonly #entries = new Map<string, Entry>();
 
+  static {
+    printsItself(this, 'BackendRegistry');
+  }
+
+  toString(): string {
+    return this.ids.join(', ');
+  }
+
   /** @throws SsError `backend-version`, `backend-duplicate` */
   register(registration: BackendRegistration): this {
+    requireRegistration(registration);
     const { id, apiVersion } = registration;
     if (apiVersion !== backendApiVersion) {
       throw new SsError(
@@ -66,6 +78,7 @@ export class BackendRegistry {
    * @throws SsError `backend-unavailable` with every candidate's reasons, `aborted`
    */
   async select(request: SelectRequest = {}): Promise<Engine> {
+    checkOptions('select()', request, selectOptions);
     const environment = readEnvironment();
     reportUnknown(environment.unknown);
     const require = request.require ?? environment.backend;
@@ -143,6 +156,7 @@ export class BackendRegistry {
   /** Loads what has to be loaded to know. */
   explain(query: ExplainQuery & { readonly load: true }): Promise<Decision>;
   explain(query: ExplainQuery & { readonly load?: boolean } = {}): Decision | Promise<Decision> {
+    checkOptions('explain()', query, explainOptions);
     return query.load ? this.#explainLoaded(query) : this.#explain(query);
   }
 
@@ -291,6 +305,11 @@ export class BackendRegistry {
  * A registry of these backends and the reference. Without a list, in Node, of every installed `@ss` backend.
  */
 export function createRegistry(registrations?: readonly BackendRegistration[]): BackendRegistry {
+  if (registrations !== undefined && !Array.isArray(registrations)) {
+    throw new SsError('argument-invalid', `createRegistry() takes a list, not ${showValue(registrations)}.`, {
+      hint: 'createRegistry([wasm()]); which of them is used, select() is told: select({ require }).',
+    });
+  }
   const registry = new BackendRegistry();
   for (const registration of registrations ?? knownBackends.map(installed)) registry.register(registration);
   if (!registry.ids.includes('reference')) registry.register(reference());
@@ -303,6 +322,15 @@ const shared: unique symbol = Symbol.for('@ss/registry@1') as never;
 export function defaultRegistry(): BackendRegistry {
   const global = globalThis as { [shared]?: BackendRegistry };
   return (global[shared] ??= createRegistry());
+}
+
+function requireRegistration(given: unknown): void {
+  const { id, probe, load } = (given ?? {}) as Partial<Record<keyof BackendRegistration, unknown>>;
+  if (typeof id === 'string' && typeof probe === 'function' && typeof load === 'function') return;
+  throw new SsError('argument-invalid', `A registry takes backends, and ${showValue(given)} is none.`, {
+    hint:
+      typeof given === 'function' ? 'Call it: wasm().' : 'A backend is what wasm(), cpu() or webgpu() give.',
+  });
 }
 
 let reported = false;

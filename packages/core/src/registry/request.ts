@@ -1,5 +1,6 @@
 import type { DType } from '../dtype.ts';
 import type { OpName } from '../ops/op.ts';
+import type { OptionNames } from '../options.ts';
 import type { Shape } from '../shape.ts';
 
 export interface SelectRequest {
@@ -27,3 +28,19 @@ export interface ExplainQuery {
   /** Of the op's main tensor, such as (B, L, D) of u. */
   readonly shape?: Shape | undefined;
 }
+
+export const selectOptions: OptionNames<SelectRequest> = {
+  prefer: true,
+  require: true,
+  exclude: true,
+  fallback: true,
+  ops: true,
+  signal: true,
+};
+
+export const explainOptions: OptionNames<ExplainQuery & { load: boolean }> = {
+  op: true,
+  dtype: true,
+  shape: true,
+  load: true,
+};

@@ -1,3 +1,5 @@
+import { checkOptions, showValue } from '@ss/core';
+import type { OptionNames } from '@ss/core';
 import { failure } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 
@@ -28,6 +30,33 @@ export interface GenerateOptions {
   readonly state?: Session | undefined;
   /** Tokens of the prompt that are run at once; default 256 */
   readonly chunk?: number | undefined;
+}
+
+const batchOptionNames = {
+  maxTokens: true,
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  repetitionPenalty: true,
+  repetitionWindow: true,
+  stop: true,
+  stopIds: true,
+  seed: true,
+  signal: true,
+  chunk: true,
+} as const satisfies OptionNames<Omit<GenerateOptions, 'state'>>;
+
+const optionNames: OptionNames<GenerateOptions> = { ...batchOptionNames, state: true };
+
+/** @throws SsError `argument-unknown`, `argument-invalid` */
+export function checkGenerateOptions(options: GenerateOptions): void {
+  checkOptions('generate()', options, optionNames);
+}
+
+/** As {@link checkGenerateOptions}; several texts continue no state. */
+export function checkBatchOptions(options: Omit<GenerateOptions, 'state'>): void {
+  checkOptions('generateBatch()', options, batchOptionNames);
 }
 
 /** Options with every default in. */
@@ -112,9 +141,7 @@ function check(name: string, value: number, rule: Rule): void {
 }
 
 function invalid(name: string, value: unknown, wanted: string): Error {
-  return failure(
-    'generate-option',
-    `${name} is ${JSON.stringify(value) ?? String(value)} where ${wanted} is wanted.`,
-    { details: { option: name, value } },
-  );
+  return failure('generate-option', `${name} is ${showValue(value)} where ${wanted} is wanted.`, {
+    details: { option: name, value },
+  });
 }

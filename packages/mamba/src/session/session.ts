@@ -1,9 +1,10 @@
-import { tensor } from '@ss/core';
-import type { SsError } from '@ss/core';
+import { checkOptions, printsItself, tensor } from '@ss/core';
+import type { OptionNames, SsError } from '@ss/core';
 import { assignState, clearState, cloneState, disposeState } from '@ss/mamba-block';
 import type { LayerState } from '@ss/mamba-block';
 import { failure } from '../errors.ts';
 import { checkChunk } from '../generate/options.ts';
+import { pause } from '../generate/pause.ts';
 import { stepLayers } from '../network.ts';
 import type { Network, Prompt } from '../network.ts';
 import { prefill } from './prefill.ts';
@@ -13,6 +14,13 @@ export interface AdvanceOptions {
   readonly signal?: AbortSignal | undefined;
   /** Tokens that are run at once; default 256. */
   readonly chunk?: number | undefined;
+}
+
+const advanceOptions: OptionNames<AdvanceOptions> = { signal: true, chunk: true };
+
+/** @throws SsError `argument-unknown`, `argument-invalid` */
+export function checkAdvanceOptions(where: string, options: AdvanceOptions): void {
+  checkOptions(where, options, advanceOptions);
 }
 
 /** Where a session may go back to without running tokens again. */
@@ -39,6 +47,10 @@ export class Session implements Disposable {
   #busy = false;
   #disposed = false;
 
+  static {
+    printsItself(this, 'Session');
+  }
+
   /**
    * @internal Made by `model.session()` and `model.restore()`.
    * @param states freed with the session
@@ -64,6 +76,7 @@ export class Session implements Disposable {
    * @throws SsError `aborted`, `session-busy`, `token-invalid`, `tokenizer-missing`
    */
   async prefill(prompt: Prompt, options: AdvanceOptions = {}): Promise<void> {
+    checkAdvanceOptions('prefill()', options);
     const tokens = this.#network.encode(prompt);
     const chunk = checkChunk(options.chunk);
     using _ = this.lock();
@@ -73,6 +86,7 @@ export class Session implements Disposable {
 
   /** Logits (rows) after the newest token. @throws SsError `prompt-empty`, `aborted`, `session-busy` */
   async logits(options: AdvanceOptions = {}): Promise<Float32Array> {
+    checkAdvanceOptions('logits()', options);
     const chunk = checkChunk(options.chunk);
     using _ = this.lock();
     this.#leaveNewest();
@@ -83,7 +97,10 @@ export class Session implements Disposable {
       return this.#network.head(this.#network.norm(stepLayers(layers, x, this.#states)));
     });
     this.#absorbed = this.#tokens.length;
-    return (await result.read()) as Float32Array;
+    const logits = (await result.read()) as Float32Array;
+    // A loop over steps is as long as a generation.
+    await pause();
+    return logits;
   }
 
   /** Takes in one token. @returns logits (rows) after it */
@@ -141,6 +158,11 @@ export class Session implements Disposable {
   async save(): Promise<Uint8Array<ArrayBuffer>> {
     using _ = this.lock();
     return await writeSession(this.#network.fingerprint, this.#states, this.#tokens, this.#absorbed);
+  }
+
+  /** `12 tokens on cpu` */
+  toString(): string {
+    return `${this.#tokens.length} tokens on ${this.#network.engine.id}${this.#disposed ? ', disposed' : ''}`;
   }
 
   /** Frees the state. */

@@ -1,3 +1,5 @@
+import type { OptionNames } from '@ss/core';
+
 /** How a model's id is looked up on a hub. */
 export interface HubOptions {
   /** default https://huggingface.co */
@@ -11,6 +13,14 @@ export interface HubOptions {
   /** Take what was downloaded before, and ask nobody. Default false */
   readonly offline?: boolean | undefined;
 }
+
+export const hubOptionNames: OptionNames<HubOptions> = {
+  endpoint: true,
+  revision: true,
+  token: true,
+  cacheDir: true,
+  offline: true,
+};
 
 /** Bytes of one file that are here, of all it has. */
 export interface DownloadProgress {
