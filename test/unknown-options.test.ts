@@ -42,6 +42,7 @@ const functions: Record<string, Record<string, Call>> = {
   core: {
     abortedError: none,
     accessor: none,
+    axisPieces: none,
     checkOptions: none,
     checkThreads: none,
     commonAxes: none,
@@ -84,7 +85,14 @@ const functions: Record<string, Record<string, Call>> = {
     tracing: none,
     zeros: none,
   },
-  'core/engine': {},
+  'core/engine': {
+    // What calls it has sorted the arguments of the op.
+    assessByParts: none,
+    callOf: none,
+    completeOptions: none,
+    exampleCall: none,
+    missingOps: none,
+  },
   conformance: {
     describeConformance: () => conformance.describeConformance(unknown, { describe: () => 0, test: () => 0 }),
     formatReport: none,
@@ -235,9 +243,14 @@ const methods: readonly [object, Record<string, Call>][] = [
   ],
 ];
 
+function prototypesOf(holder: object): object[] {
+  const prototype = Object.getPrototypeOf(holder) as object;
+  return prototype === Object.prototype ? [] : [prototype, ...prototypesOf(prototype)];
+}
+
 test.each(methods)('every method of %s stands here', (holder, calls) => {
-  const own = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(holder) as object);
-  const names = Object.entries(own)
+  const names = prototypesOf(holder)
+    .flatMap((prototype) => Object.entries(Object.getOwnPropertyDescriptors(prototype)))
     .filter(([name, { value }]) => name !== 'constructor' && typeof value === 'function')
     .map(([name]) => name);
   expect(Object.keys(calls).toSorted()).toEqual(names.toSorted());
