@@ -1,5 +1,5 @@
-import { zip } from '../../packages/mamba/test/torch-archive.ts';
 import type { Random } from './random.ts';
+import { filesOf, zip } from './torch-archive.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Step = readonly number[];
@@ -72,20 +72,4 @@ function stepsOf(pickle: Uint8Array): Step[] {
     at = end;
   }
   return steps;
-}
-
-/** The files of an archive as the writer here makes it, as far as it is whole. */
-function filesOf(archive: Bytes): (readonly [path: string, bytes: Bytes])[] {
-  const view = new DataView(archive.buffer, archive.byteOffset, archive.byteLength);
-  const files: (readonly [string, Bytes])[] = [];
-  for (let at = 0; at + 30 <= archive.length && view.getUint32(at, true) === 0x04034b50;) {
-    const [size, nameLength] = [view.getUint32(at + 18, true), view.getUint16(at + 26, true)];
-    const data = at + 30 + nameLength + view.getUint16(at + 28, true);
-    files.push([
-      new TextDecoder().decode(archive.subarray(at + 30, at + 30 + nameLength)),
-      archive.slice(data, data + size),
-    ]);
-    at = data + size;
-  }
-  return files;
 }

@@ -1,6 +1,6 @@
-import { torchArchive } from '../../packages/mamba/test/torch-archive.ts';
 import { otherPickle } from './pickles.ts';
 import type { Random } from './random.ts';
+import { torchArchive } from './torch-archive.ts';
 
 export type Files = Record<string, Uint8Array<ArrayBuffer>>;
 
@@ -70,9 +70,9 @@ export function tinyTorchCheckpoint(): Files {
   let at = 0;
   const tensors = Object.entries(shapes).map(([name, shape]) => {
     const values = new Float32Array(shape.reduce((a, b) => a * b, 1)).map(() => Math.sin(at++));
-    return [name, { dtype: 'f32', shape, bytes: new Uint8Array(values.buffer) }] as const;
+    return [name, shape, new Uint8Array(values.buffer)] as const;
   });
-  return { 'pytorch_model.bin': torchArchive(Object.fromEntries(tensors)), ...others };
+  return { 'pytorch_model.bin': torchArchive(tensors), ...others };
 }
 
 /** What a file may say instead of what it should. */

@@ -9,8 +9,10 @@ import type { Source, SourceFile } from './source.ts';
 const maxPartBytes = 2 ** 28;
 
 /** Files by name, or by their path in a chosen folder: of those, the ones where the weights are. */
-export function openBlobs(given: Iterable<Blob> | Readonly<Record<string, Blob>>): Source {
-  const blobs = modelFolder(Symbol.iterator in given ? withPaths([...given]) : Object.entries(given));
+export function openBlobs(given: readonly Blob[] | Readonly<Record<string, Blob>>): Source {
+  const blobs = modelFolder(
+    Array.isArray(given) ? withPaths(given) : Object.entries(given as Record<string, Blob>),
+  );
   return {
     label: `${blobs.size} files`,
     open: async (name) => {

@@ -81,6 +81,24 @@ describe('a cache', () => {
     expect(await logits()).toEqual(online);
   });
 
+  test('knows without the server that there was a page in place of a file', async () => {
+    answer = (name, request, response) => {
+      if (files[name]) return false;
+      response.writeHead(200, { 'content-type': 'text/html' });
+      response.end(request.method === 'HEAD' ? undefined : '<!doctype html>');
+      return true;
+    };
+    const online = await logits();
+    requests.length = 0;
+    expect(await logits()).toEqual(online);
+    expect(requests.filter((line) => line.startsWith('GET'))).toEqual([]);
+    answer = (_name, request) => {
+      request.socket.destroy();
+      return true;
+    };
+    expect(await logits()).toEqual(online);
+  });
+
   test('serves when the server does not answer such questions', async () => {
     const online = await logits();
     answer = (_name, request, response) =>

@@ -30,6 +30,9 @@ interface Context {
 /** By which a server tells versions of a file apart. */
 const version = ['etag', 'last-modified', 'content-length'] as const;
 
+/** Of what is kept where there was a page in place of a file. */
+const pageHeader = 'x-ss-absent';
+
 /**
  * A file that is fetched whole and kept, or that there is none; when it is asked for again, the server only says
  * whether that changed, and need not be there. Without room for it, or with a cache that fails, the file is read as if
@@ -50,6 +53,7 @@ export async function cachedFile(
   const fromCache = async (): Promise<SourceFile | 'missing' | undefined> => {
     const kept = await cache.match(url.href);
     if (kept === undefined || !(await isCurrent(url, kept, signal))) return undefined;
+    if (kept.headers.has(pageHeader)) onPage(name);
     return missing.includes(kept.status) ? 'missing' : wholeFile(name, kept);
   };
   let kept: SourceFile | 'missing' | undefined;
@@ -61,11 +65,12 @@ export async function cachedFile(
   }
   if (kept) return kept === 'missing' ? undefined : kept;
   const response = await request(url, signal);
-  if (missing.includes(response.status) || isPage(response)) {
+  if (isAbsent(response)) {
     await discard(response);
+    const headers = isPage(response) ? { [pageHeader]: 'page' } : {};
     if (isPage(response)) onPage(name);
     // To know it without the server, too.
-    else await cache.put(url.href, new Response(null, { status: response.status })).catch(() => undefined);
+    await cache.put(url.href, new Response(null, { status: missing[0]!, headers })).catch(() => undefined);
     return undefined;
   }
   if (!response.ok) {
@@ -96,12 +101,15 @@ async function isCurrent(url: URL, kept: Response, signal: AbortSignal | undefin
     if (SsError.is(error, 'aborted')) throw error;
     return true;
   }
-  if (missing.includes(now.status)) return missing.includes(kept.status);
-  if (missing.includes(kept.status)) return false;
+  if (isAbsent(now) || isAbsent(kept)) return isAbsent(now) && isAbsent(kept);
   // A server that does not answer HEAD says nothing about the file.
   if (!now.ok) return true;
-  if (isPage(now)) return false;
   return differsIn(kept.headers, now.headers, version) === undefined;
+}
+
+/** Whether an answer says that there is no such file. */
+function isAbsent(response: Response): boolean {
+  return missing.includes(response.status) || isPage(response);
 }
 
 /** undefined when the cache has only a part of it. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -14,6 +14,7 @@ import type { Files } from '../../test/tiny-checkpoint.ts';
 import { torchArchive, zip } from '../../test/torch-archive.ts';
 import { loadModel } from '../load-model.ts';
 import type { LoadModelOptions } from '../load-model.ts';
+import { writeSafetensors } from '../safetensors/write.ts';
 import type { ModelSource } from './open-source.ts';
 
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
@@ -252,6 +253,60 @@ describe.for(remote)('from %s whose server misbehaves:', (place) => {
       const error = await load(place, sound);
       expect((error as SsError).code, String(wrong)).toMatch(/^(source-unavailable|checkpoint-truncated)$/);
     }
+  });
+});
+
+describe('a tensor that no memory holds', () => {
+  // The embedding is last, and said to have 2 TiB.
+  const rows = 2 ** 36;
+  const { 'backbone.embeddings.weight': _, ...small } = tinyTensors();
+  const written = writeSafetensors(small);
+  const dataStart = 8 + Number(new DataView(written.buffer).getBigUint64(0, true));
+  const end = written.length - dataStart;
+  const header = JSON.parse(new TextDecoder().decode(written.subarray(8, dataStart))) as object;
+  const text = json({
+    ...header,
+    'backbone.embeddings.weight': { dtype: 'F32', shape: [rows, 8], data_offsets: [end, end + 32 * rows] },
+  });
+  const start = new Uint8Array(8 + text.length + end);
+  new DataView(start.buffer).setBigUint64(0, BigInt(text.length), true);
+  start.set(text, 8);
+  start.set(written.subarray(dataStart), 8 + text.length);
+  const size = start.length + 32 * rows;
+
+  const ways: Readonly<Record<string, () => Promise<ModelSource>>> = {
+    'in a folder': async () => {
+      const path = join(folder, 'model.safetensors');
+      await writeFile(path, start);
+      await truncate(path, size);
+      return folder;
+    },
+    'in a list of files': async () => {
+      const blob = Object.defineProperty(new Blob([start]), 'size', { value: size });
+      return { 'model.safetensors': blob };
+    },
+    'at a URL': async () => {
+      server.files = {};
+      server.misbehave = (name, request, response) => {
+        if (name !== 'model.safetensors') return false;
+        const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range!)!.map(Number) as [
+          number,
+          number,
+          number,
+        ];
+        response.writeHead(206, { 'content-range': `bytes ${from}-${to}/${size}` });
+        response.write(start.subarray(from, to + 1));
+        // The rest of it are zeros, of which nobody waits for more than some.
+        response.end(new Uint8Array(Math.max(0, Math.min(2 ** 23, to + 1 - Math.max(from, start.length)))));
+        return true;
+      };
+      return server.base;
+    },
+  };
+  test.for(Object.keys(ways))('%s is one coded error', async (way) => {
+    const error = await failureOf(loadModel(await ways[way]!(), { engine }));
+    expect(error).toMatchObject({ code: 'out-of-memory' });
+    expect(engine.memory()).toMatchObject({ tensorBytes: 0, storages: 0, liveBytes: 0, liveBuffers: 0 });
   });
 });
 

@@ -111,6 +111,63 @@ describe('a file of a folder', () => {
     });
   });
 
+  test.for([
+    ['stat', 'EACCES'],
+    ['open', 'EACCES'],
+    ['open', 'EMFILE'],
+    ['handle.stat', 'EIO'],
+    ['handle.read', 'EIO'],
+    ['handle.read', 'ENOMEM'],
+    ['readdir', 'EACCES'],
+  ] as const)('that the system refuses by %s with %s is one coded error', async ([method, code]) => {
+    const no = (): Promise<never> => Promise.reject(Object.assign(new Error(`${code}: no`), { code }));
+    const refusing = <T extends object>(target: T, prefix: string): T =>
+      new Proxy({} as T, {
+        get: (_, key) => {
+          if (`${prefix}${String(key)}` === method) return no;
+          const real: unknown = Reflect.get(target, key);
+          return typeof real === 'function' ? real.bind(target) : real;
+        },
+      });
+    const real = disk as unknown as NodeFiles;
+    const stubbed: NodeFiles = {
+      ...refusing(real, ''),
+      // The folder itself is there.
+      stat: (path) => (path === folder || method !== 'stat' ? real.stat(path) : no()),
+      open: async (path, flags) =>
+        method === 'open' ? no() : refusing(await real.open(path, flags), 'handle.'),
+      readdir: (path) => (method === 'readdir' ? no() : real.readdir(path)),
+    };
+    const reading = async (): Promise<void> => {
+      await using source = await openFolder(folder, stubbed);
+      const file = await source.open('config.json');
+      await file!.read(0, 10);
+      await source.list();
+    };
+    const error = await failureOf(reading());
+    expect(error).toMatchObject({ code: 'source-unavailable' });
+    expect(error.message).toContain(code);
+  });
+
+  test('that cannot be closed is no trouble', async () => {
+    const real = disk as unknown as NodeFiles;
+    const stubbed: NodeFiles = {
+      stat: (path) => real.stat(path),
+      readdir: (path) => real.readdir(path),
+      open: async (path, flags) => {
+        const handle = await real.open(path, flags);
+        const close = async (): Promise<void> => {
+          await handle.close();
+          throw new Error('EIO: no');
+        };
+        return { stat: () => handle.stat(), read: (...args) => handle.read(...args), close };
+      },
+    };
+    const source = await openFolder(folder, stubbed);
+    await source.open('config.json');
+    await source[Symbol.asyncDispose]();
+  });
+
   test('chosen in a page, then changed, is not taken', async () => {
     const path = join(folder, 'z.safetensors');
     await writeFile(path, files['model.safetensors']!);
@@ -236,6 +293,19 @@ describe('a URL', () => {
     const error = await failureOf(loadModel(base));
     expect(error).toMatchObject({ code });
     expect(error.message).toContain(part);
+  });
+
+  test('with a password is refused, and the password not told', async () => {
+    const error = await failureOf(loadModel(base.replace('http://', 'http://somebody:secret@')));
+    expect(error).toMatchObject({ code: 'source-invalid' });
+    expect(error.message).not.toContain('secret');
+  });
+
+  test('is told in errors without what lets somebody in', async () => {
+    answer = (_name, _request, response) => response.writeHead(500).end();
+    const error = await failureOf(loadModel(`${base}?token=secret#secret`));
+    expect(error).toMatchObject({ code: 'source-unavailable' });
+    expect(`${error.message} ${JSON.stringify(error.details)}`).not.toContain('secret');
   });
 
   test('stops being read when the signal is aborted', async () => {

@@ -36,7 +36,11 @@ interface OpenOptions extends SourceOptions {
 export async function openSource(source: ModelSource, options: OpenOptions = {}): Promise<Source> {
   if (typeof source === 'string') return openText(source, options);
   if (source instanceof URL) return openAddress(source, options);
-  if (typeof source === 'object' && source !== null && areBlobs(source)) return openBlobs(source);
+  if (typeof source === 'object' && source !== null) {
+    // Iterated once: what is iterable need not be so twice.
+    const files = Symbol.iterator in source ? [...source] : source;
+    if (areBlobs(Object.values(files))) return openBlobs(files);
+  }
   throw failure('source-invalid', 'A model source is a folder path, a URL or a list of files.', {
     details: { got: typeof source },
   });
@@ -67,6 +71,14 @@ async function openAddress(url: URL, options: OpenOptions): Promise<Source> {
 }
 
 function openHttp(url: URL, { cache, onDownload, onWarning }: OpenOptions): Source {
+  if (url.username !== '' || url.password !== '')
+    throw failure(
+      'source-invalid',
+      `A URL with a user or a password in it cannot be fetched (${url.host}).`,
+      {
+        hint: 'Download the files with a program that logs in, and pass their folder.',
+      },
+    );
   const { caches } = globalThis as { caches?: CacheStorageLike };
   const storage = cache === true ? caches : cache || undefined;
   return openUrl(url, { storage, onDownload, onWarning });
@@ -81,7 +93,6 @@ function relativeToPage(text: string): URL {
   }
 }
 
-function areBlobs(source: Iterable<unknown> | Readonly<Record<string, unknown>>): boolean {
-  const values = Symbol.iterator in source ? [...source] : Object.values(source);
+function areBlobs(values: readonly unknown[]): boolean {
   return values.length > 0 && values.every((value) => value instanceof Blob);
 }
