@@ -109,6 +109,15 @@ describe('where weights are found', () => {
     expect(error.message).toContain('backbone.ghost.weight');
   });
 
+  test('in as many shards as there may be, however many tensors an index has', async () => {
+    const wide = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`t${i}`, `f${i % 20_000}`]));
+    expect(await failureOf(load(sharded(wide)))).toMatchObject({ code: 'checkpoint-invalid' });
+    const deep = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`t${i}`, first]));
+    const error = await failureOf(load(sharded({ ...map, ...deep })));
+    expect(error).toMatchObject({ code: 'checkpoint-invalid' });
+    expect(error.message).toContain('t0');
+  });
+
   test('with an index that has a map', async () => {
     expect(await failureOf(load({ ...sharded(), 'model.safetensors.index.json': json({}) }))).toMatchObject({
       code: 'checkpoint-invalid',

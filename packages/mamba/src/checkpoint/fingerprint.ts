@@ -32,9 +32,10 @@ export class Fingerprint {
   }
 }
 
-/** The version of a fingerprint, for messages. */
-export function fingerprintVersion(fingerprint: string): string {
-  return /^(\d+)-/.exec(fingerprint)?.[1] ?? '1';
+/** The version of a fingerprint; undefined when it was given to a model that was put together by hand. */
+export function fingerprintVersion(fingerprint: string): string | undefined {
+  if (/^[0-9a-f]{16}(\[|$)/.test(fingerprint)) return '1';
+  return /^(\d+)-[0-9a-f]{16}(\[|$)/.exec(fingerprint)?.[1];
 }
 
 const lanes = 4;

@@ -2,6 +2,7 @@ import { failure } from '../errors.ts';
 import type { Source, SourceFile } from '../source/source.ts';
 import type { Checkpoint, CheckpointTensor } from './checkpoint.ts';
 import { isObject, readJson } from './json.ts';
+import type { JsonObject } from './json.ts';
 import { safetensorsIn } from './safetensors.ts';
 import { torchTensorsIn } from './torch.ts';
 
@@ -16,6 +17,9 @@ const formats: readonly Format[] = [
   { file: 'model.safetensors', extension: '.safetensors', tensors: safetensorsIn },
   { file: 'pytorch_model.bin', extension: '.bin', tensors: torchTensorsIn },
 ];
+
+/** The largest checkpoints have some hundred. */
+const maxFiles = 10_000;
 
 /**
  * Finds the weights of a source and reads their headers, in one file or sharded.
@@ -59,15 +63,8 @@ async function shards(
   const index = `${format.file}.index.json`;
   if (!isObject(map) || Object.keys(map).length === 0)
     throw failure('checkpoint-invalid', `${index} has no weight_map.`);
-  const files = [...new Set(Object.values(map))];
   const tensors: CheckpointTensor[] = [];
-  for (const name of files) {
-    if (typeof name !== 'string' || !/^[^/\\]+$/.test(name) || name.startsWith('..')) {
-      throw failure(
-        'checkpoint-invalid',
-        `${index} names ${JSON.stringify(name)}, which is no file of the same folder.`,
-      );
-    }
+  for (const [name, wanted] of byFile(index, map)) {
     const file = await source.open(name, signal);
     if (file === undefined)
       throw failure('checkpoint-missing', `${source.label} has no ${name}, which ${index} names.`, {
@@ -75,7 +72,7 @@ async function shards(
       });
     const found = await format.tensors(file, signal);
     const here = new Set(found.map((tensor) => tensor.name));
-    const absent = Object.keys(map).find((tensor) => map[tensor] === name && !here.has(tensor));
+    const absent = wanted.find((tensor) => !here.has(tensor));
     if (absent !== undefined)
       throw failure(
         'checkpoint-invalid',
@@ -84,6 +81,25 @@ async function shards(
     for (const tensor of found) tensors.push(tensor);
   }
   return tensors;
+}
+
+/** Files of an index, and the tensors that it says are in each. */
+function byFile(index: string, map: JsonObject): ReadonlyMap<string, readonly string[]> {
+  const files = new Map<string, string[]>();
+  for (const [tensor, name] of Object.entries(map)) {
+    if (typeof name !== 'string' || !/^[^/\\]+$/.test(name) || name.startsWith('..')) {
+      throw failure(
+        'checkpoint-invalid',
+        `${index} names ${JSON.stringify(name)}, which is no file of the same folder.`,
+      );
+    }
+    const inside = files.get(name);
+    if (inside) inside.push(tensor);
+    else files.set(name, [tensor]);
+  }
+  if (files.size > maxFiles)
+    throw failure('checkpoint-invalid', `${index} names ${files.size} files, of which ${maxFiles} are read.`);
+  return files;
 }
 
 function collect(tensors: readonly CheckpointTensor[]): Checkpoint {

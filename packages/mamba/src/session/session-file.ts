@@ -97,7 +97,7 @@ function checkMetadata({ metadata }: SafetensorsHeader, fingerprint: string): vo
   if (saved === fingerprint) return;
   const details = { saved, model: fingerprint };
   const [before, now] = [fingerprintVersion(saved ?? ''), fingerprintVersion(fingerprint)];
-  if (before !== now) {
+  if (before !== now && before !== undefined && now !== undefined) {
     throw failure(
       'state-mismatch',
       `The state names its model by a fingerprint of version ${before}, ${saved}; this model has one of version ${now}, ${fingerprint}, so that nothing tells whether they are the same.`,

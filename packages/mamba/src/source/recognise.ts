@@ -56,7 +56,9 @@ const kinds: readonly Kind[] = [
   { matches: begins('\x89HDF'), what: 'is an HDF5 file', hint: convert },
   { matches: begins('\xFF\xFE'), what: 'is text in UTF-16', hint: 'Save it in UTF-8.' },
   {
-    matches: (start) => begins('ustar')(start.subarray(257)),
+    // The name of its first file is followed by zeros; an archive of torch.save has them, too.
+    matches: (start) =>
+      begins('ustar')(start.subarray(257)) && start.subarray(0, 100).includes(0) && !begins('PK')(start),
     what: 'is a tar archive',
     hint: 'Unpack it with tar -xf.',
   },
