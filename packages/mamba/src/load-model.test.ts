@@ -110,9 +110,9 @@ describe('where weights are found', () => {
   });
 
   test('in as many shards as there may be, however many tensors an index has', async () => {
-    const wide = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`t${i}`, `f${i % 20_000}`]));
+    const wide = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`t${i}`, `f${i}`]));
     expect(await failureOf(load(sharded(wide)))).toMatchObject({ code: 'checkpoint-invalid' });
-    const deep = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`t${i}`, first]));
+    const deep = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`t${i}`, first]));
     const error = await failureOf(load(sharded({ ...map, ...deep })));
     expect(error).toMatchObject({ code: 'checkpoint-invalid' });
     expect(error.message).toContain('t0');

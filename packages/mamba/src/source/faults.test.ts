@@ -182,8 +182,8 @@ describe.for(placeNames)('from %s', (place) => {
 
 test('JSON that is more than a description is refused before it is parsed', async () => {
   const deep = '['.repeat(1_000_000);
-  const wide = `[${'[],'.repeat(8_100_000)}0]`;
-  const long = `{"note": "${'\\n'.repeat(5_000_000)}"}`;
+  const wide = `[${'[],'.repeat(4_100_000)}0]`;
+  const long = `{"note": "${'\\n'.repeat(3_000_000)}"}`;
   expect(await load('a list of files', { ...sound, 'config.json': json(deep) })).toMatchObject({
     code: 'config-invalid',
   });
