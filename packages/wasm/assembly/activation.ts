@@ -31,6 +31,16 @@ export function softplus(x: v128): v128 {
   return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), logOnePlus(exp(f32x4.neg(f32x4.abs(x)))));
 }
 
+/** d silu / dx = s (1 + x (1 - s)) with s = 1 / (1 + e^-x); 0 and 1 in the limits, which are those of the largest numbers. */
+// @ts-ignore: decorator
+@inline
+export function siluSlope(x: v128): v128 {
+  x = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-f32.MAX_VALUE)), f32x4.splat(f32.MAX_VALUE));
+  const one = constant(ONE);
+  const s = f32x4.div(one, f32x4.add(one, exp(f32x4.neg(x))));
+  return f32x4.mul(s, madd(x, f32x4.sub(one, s), one));
+}
+
 /** x / (1 + e^-x); the limit 0 at -infinity, where the quotient itself would be NaN. */
 // @ts-ignore: decorator
 @inline

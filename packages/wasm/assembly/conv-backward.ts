@@ -1,5 +1,5 @@
 import { ConvBackwardArgs } from './args';
-import { constant, exp, ONE } from './exponential';
+import { siluSlope } from './activation';
 import { clearRow, loadRow, storeRow } from './rows';
 import { firstStep, lengthOf, rowOf, sequenceFault, slotOf } from './sequences';
 import { madd, minimum } from './vector';
@@ -55,15 +55,12 @@ function convBlock(a: ConvBackwardArgs, sequence: u32, d: u32, scratch: usize): 
         loadRow(p + ((t + past) % W) * ROW, x + time * a.xT, a.xD, a.dtype, count);
         loadRow(now, dy + time * a.dyT, a.dyD, a.dtype, count);
         slope(now, p, w, dw, bias, dbias, t, W, a.silu != 0);
-      } else {
-        v128.store(now, f32x4.splat(0));
-        v128.store(now, f32x4.splat(0), 16);
       }
       // dp of column t is complete: no later ds reaches it.
       v128.store(row, f32x4.splat(0));
       v128.store(row, f32x4.splat(0), 16);
       if (t >= length && a.dh1) loadRow(row, dh1 + (t - length) * a.dh1W, a.dh1D, a.dh1Type, count);
-      for (let k: u32 = 0; k < W && k <= t; k++) {
+      for (let k: u32 = t < length ? 0 : t - length + 1; k < W && k <= t; k++) {
         const from = ds + ((t - k) % W) * ROW;
         v128.store(row, madd(v128.load(w + k * ROW), v128.load(from), v128.load(row)));
         v128.store(row, madd(v128.load(w + k * ROW, 16), v128.load(from, 16), v128.load(row, 16)), 16);
@@ -84,14 +81,12 @@ function convBlock(a: ConvBackwardArgs, sequence: u32, d: u32, scratch: usize): 
 // @ts-ignore: decorator
 @inline
 function slope(ds: usize, p: usize, w: usize, dw: usize, bias: usize, dbias: usize, t: u32, W: u32, silu: bool): void {
-  const one = constant(ONE);
   for (let half: usize = 0; half < 32; half += 16) {
     let g = v128.load(ds + half);
     if (silu) {
       let s = v128.load(bias + half);
       for (let k: u32 = 0; k < W; k++) s = madd(v128.load(w + k * ROW + half), v128.load(p + ((t + k) % W) * ROW + half), s);
-      const sigmoid = f32x4.div(one, f32x4.add(one, exp(f32x4.neg(s))));
-      g = f32x4.mul(g, f32x4.mul(sigmoid, madd(s, f32x4.sub(one, sigmoid), one)));
+      g = f32x4.mul(g, siluSlope(s));
       v128.store(ds + half, g);
     }
     v128.store(dbias + half, f32x4.add(v128.load(dbias + half), g));

@@ -8,8 +8,8 @@ import { madd } from './vector';
  * (relative error 1.05e-7). Adding 1.5 * 2^23 rounds to an integer and leaves it in the low mantissa bits.
  *
  * At r = -127 the exponent field becomes 0 and p(0) = 1 turns into +0; at r = 128 it becomes infinity. So the
- * two clamps give exactly 0 and infinity beyond the range. They compare bit patterns: as unsigned numbers,
- * negative floats grow with their magnitude and lie above all positive ones.
+ * two clamps give exactly 0 and infinity beyond the range. NaN passes them, and what is left of it is NaN if its low
+ * bits are 0, as they are of NaN that comes from numbers: adding r to the exponent must not carry them away.
  *
  * The constants come from memory on purpose: V8 rebuilds an immediate vector at each use (three instructions)
  * but keeps a loaded one in a register.
@@ -48,11 +48,11 @@ export function constant(which: usize): v128 {
   return v128.load32_splat(constants + which);
 }
 
-/** -127 <= x <= 128. NaN does not survive: a negative one becomes -127, a positive one 128. */
+/** -127 <= x <= 128, or NaN. */
 // @ts-ignore: decorator
 @inline
 export function clamp(x: v128, lowest: v128, highest: v128): v128 {
-  return i32x4.min_s(i32x4.min_u(x, lowest), highest);
+  return f32x4.pmin(f32x4.pmax(x, lowest), highest);
 }
 
 /** 2^x for clamped x, or x known to lie in [-126, 126], with the constants in registers. */
@@ -77,10 +77,18 @@ export function exp2Within(x: v128, rounder: v128, c5: v128, c4: v128, c3: v128,
   return i32x4.add(p, scale);
 }
 
+/** NaN as arithmetic makes it, in place of any other. */
+// @ts-ignore: decorator
+@inline
+export function plainNaN(x: v128): v128 {
+  return v128.bitselect(x, f32x4.splat(NaN), f32x4.eq(x, x));
+}
+
 /** 2^x. */
 // @ts-ignore: decorator
 @inline
 export function exp2(x: v128): v128 {
+  x = plainNaN(x);
   return exp2Within(
     clamp(x, constant(LOWEST), constant(HIGHEST)), constant(ROUNDER),
     constant(C5), constant(C4), constant(C3), constant(C2), constant(C1), constant(ONE),

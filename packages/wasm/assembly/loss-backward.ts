@@ -15,7 +15,7 @@ export function crossEntropyBackward(args: usize, begin: u32, end: u32, scratch:
       clearRow(scratch, a.V);
     } else {
       // Lanes beyond the row add nothing to the sum.
-      for (let i = scratch + bytes - 16; i < scratch + bytes; i += 4) store<f32>(i, -f32.MAX_VALUE);
+      for (let i = scratch + bytes - 16; i < scratch + bytes; i += 4) store<f32>(i, -Infinity);
       loadRow(scratch, a.logits + begin * a.logitsR, a.logitsV, a.dtype, a.V);
       softmax(scratch, bytes);
       const scale = f32x4.splat(load<f32>(a.dloss + begin * a.dlossR));
@@ -28,10 +28,12 @@ export function crossEntropyBackward(args: usize, begin: u32, end: u32, scratch:
   return 0;
 }
 
+/** NaN everywhere when a value is NaN or the largest is infinite. */
 function softmax(row: usize, bytes: usize): void {
   let most = v128.load(row);
   for (let i = row; i < row + bytes; i += 16) most = f32x4.max(most, v128.load(i));
   const largest = f32x4.splat(max(max(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)), max(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3))));
+  // NaN is the largest where there is one, and infinity less itself is NaN, which the exponential keeps.
   let low = f64x2.splat(0), high = f64x2.splat(0);
   for (let i = row; i < row + bytes; i += 16) {
     const e = exp(f32x4.sub(v128.load(i), largest));

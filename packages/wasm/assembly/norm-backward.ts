@@ -1,8 +1,7 @@
-import { silu } from './activation';
+import { silu, siluSlope } from './activation';
 import { NormBackwardArgs } from './args';
-import { constant, exp, ONE } from './exponential';
 import { clearRow, loadRow, storeRow } from './rows';
-import { madd, minimum } from './vector';
+import { minimum } from './vector';
 
 /*
  * With v = (x + residual) silu(gate) and r = 1 / sqrt(mean(v^2) + eps) over each group of a row:
@@ -65,9 +64,7 @@ function normGroup(
       continue;
     }
     const z = v128.load32_splat(gate + i);
-    const sigmoid = f32x4.div(constant(ONE), f32x4.add(constant(ONE), exp(f32x4.neg(z))));
-    const slope = f32x4.mul(sigmoid, madd(z, f32x4.sub(constant(ONE), sigmoid), constant(ONE)));
     store<f32>(v + i, dv * f32x4.extract_lane(silu(z), 0) + load<f32>(extra + i));
-    store<f32>(gate + i, dv * load<f32>(sum + i) * f32x4.extract_lane(slope, 0));
+    store<f32>(gate + i, dv * load<f32>(sum + i) * f32x4.extract_lane(siluSlope(z), 0));
   }
 }

@@ -1,4 +1,4 @@
-import { logOnePlus, silu } from './activation';
+import { logOnePlus, silu, siluSlope } from './activation';
 import { ScanBackwardArgs } from './args';
 import { bytesOf, F32 } from './dtype';
 import { constant, exp, ONE } from './exponential';
@@ -55,6 +55,7 @@ function prepareRows(a: ScanBackwardArgs, s: Slice, t: u32, steps: u32, back: bo
   const width = s.blocks * ROW;
   const softplus = a.softplus != 0, gated = a.z != 0;
   memory.fill(s.reach, 0, width);
+  let strange = i32x4.splat(0);
   for (let i: u32 = 0; i < steps; i++) {
     const time = s.timeOf(t + i);
     if (i + AHEAD < steps) touchRows(a, s, s.timeOf(t + i + AHEAD), back);
@@ -77,7 +78,9 @@ function prepareRows(a: ScanBackwardArgs, s: Slice, t: u32, steps: u32, back: bo
         }
         const uc = v128.load(u + c);
         v128.store(tile, dt, DT);
-        v128.store(tile, f32x4.mul(dt, uc), DU);
+        const du = f32x4.mul(dt, uc);
+        v128.store(tile, du, DU);
+        strange = v128.or(strange, notFinite(du));
         // As unsigned integers negative numbers and NaN are larger than all others.
         v128.store(s.reach + c, i32x4.max_u(v128.load(s.reach + c), dt));
         if (!back) continue;
@@ -85,15 +88,26 @@ function prepareRows(a: ScanBackwardArgs, s: Slice, t: u32, steps: u32, back: bo
         const dyc = v128.load(dy + c);
         if (gated) {
           const zc = v128.load(z + c);
-          const sigmoid = f32x4.div(one, f32x4.add(one, exp(f32x4.neg(zc))));
-          v128.store(tile, f32x4.mul(dyc, silu(zc)), DS);
-          v128.store(tile, f32x4.mul(dyc, f32x4.mul(sigmoid, madd(zc, f32x4.sub(one, sigmoid), one))), DGATE);
+          const ds = f32x4.mul(dyc, silu(zc));
+          v128.store(tile, ds, DS);
+          v128.store(tile, f32x4.mul(dyc, siluSlope(zc)), DGATE);
+          strange = v128.or(strange, notFinite(ds));
         } else {
           v128.store(tile, dyc, DS);
+          strange = v128.or(strange, notFinite(dyc));
         }
       }
     }
   }
+  if (v128.any_true(strange)) s.strange = 1;
+}
+
+/** All ones where a number is infinite or NaN. */
+// @ts-ignore: decorator
+@inline
+export function notFinite(x: v128): v128 {
+  const exponent = i32x4.splat(0x7f800000);
+  return i32x4.eq(v128.and(x, exponent), exponent);
 }
 
 export function prepareForward(a: ScanBackwardArgs, s: Slice, t: u32, steps: u32): void {
@@ -108,7 +122,7 @@ export function prepareBackward(a: ScanBackwardArgs, s: Slice, t: u32, steps: u3
 export function finishBlock(s: Slice, k: u32, steps: u32, gated: bool): void {
   const c = k * ROW;
   for (let half: usize = 0; half < ROW; half += 16) {
-    const skip = v128.load(s.skip + c + half);
+    const skip = v128.load(s.skip + c + half), skips = i32x4.splat(s.skips);
     let dskip = v128.load(s.dskip + c + half), dbias = v128.load(s.dbias + c + half);
     const first = s.tiles + k * TILE_BYTES + half;
     let sums = s.sums + half + (steps - 1) * ROW;
@@ -117,9 +131,9 @@ export function finishBlock(s: Slice, k: u32, steps: u32, gated: bool): void {
       const ddelta = f32x4.mul(madd(u, q, v128.load(sums, R)), v128.load(at, SLOPE));
       dskip = madd(ds, u, dskip);
       dbias = f32x4.add(ddelta, dbias);
-      v128.store(at, madd(skip, ds, f32x4.mul(v128.load(at, DT), q)), U);
+      v128.store(at, f32x4.add(v128.and(f32x4.mul(skip, ds), skips), f32x4.mul(v128.load(at, DT), q)), U);
       v128.store(at, ddelta, SLOPE);
-      if (gated) v128.store(at, f32x4.mul(v128.load(at, DGATE), madd(skip, u, v128.load(sums, Y))), DGATE);
+      if (gated) v128.store(at, f32x4.mul(v128.load(at, DGATE), f32x4.add(v128.and(f32x4.mul(skip, u), skips), v128.load(sums, Y))), DGATE);
     }
     v128.store(s.dskip + c + half, dskip);
     v128.store(s.dbias + c + half, dbias);
@@ -152,13 +166,17 @@ function storeBlocksOfRow(to: usize, stride: isize, dtype: u32, tile: usize, s: 
 /** Varying B and C of a tile, in the order of the walk, as (B0, B1, C0, C1) of every pair of states and step. */
 export function loadProjections(a: ScanBackwardArgs, s: Slice, t: u32, steps: u32): void {
   const B = s.rowB, C = s.rowC;
+  let strange = i32x4.splat(0);
   for (let i: u32 = 0; i < steps; i++) {
     const time = s.timeOf(t + i);
     if (a.BVaries) loadRow(B, s.Bs + time * a.BT, a.BN, a.BType, a.N);
     if (a.CVaries) loadRow(C, s.Cs + time * a.CT, a.CN, a.CType, a.N);
     let to = s.projected + i * PROJECTED;
     for (let n: usize = 0; n < s.states << 2; n += 8, to += SCAN_BACKWARD_TILE * PROJECTED) {
-      v128.store(to, v128.load64_lane(C + n, v128.load64_zero(B + n), 1));
+      const both = v128.load64_lane(C + n, v128.load64_zero(B + n), 1);
+      v128.store(to, both);
+      strange = v128.or(strange, notFinite(both));
     }
   }
+  if (v128.any_true(strange)) s.strange = 1;
 }

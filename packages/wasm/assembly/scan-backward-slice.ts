@@ -19,10 +19,15 @@ export class Slice {
   p: u32;
   count: u32;
   blocks: u32;
+  N: u32;
   /** N, rounded up to pairs: the one more has zeros everywhere. */
   states: u32;
   /** Of no meaning: see {@link touchRows}. */
   touched: u32;
+  /** Whether something that comes in is infinite or NaN; see `scan-backward-strange.ts`. */
+  strange: u32;
+  /** All ones where there is a D: what is absent is no factor. */
+  skips: u32;
   /** Rows of time step 0, from the slice's first channel on. */
   u: usize;
   delta: usize;
@@ -91,7 +96,10 @@ export function openSlice(a: ScanBackwardArgs, sequence: u32, h: u32, part: u32,
   s.p = part * a.slice;
   s.count = minimum(a.slice, a.P - s.p);
   s.blocks = roundUp(s.count, SCAN_BACKWARD_BLOCK) / SCAN_BACKWARD_BLOCK;
+  s.N = a.N;
   s.states = roundUp(a.N, 2);
+  s.strange = 0;
+  s.skips = a.D ? -1 : 0;
   s.u = a.u + b * a.uB + h * a.uH + s.p * a.uP;
   s.delta = a.delta + b * a.deltaB + h * a.deltaH + s.p * a.deltaP;
   s.z = a.z + b * a.zB + h * a.zH + s.p * a.zP;

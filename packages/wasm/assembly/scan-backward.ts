@@ -1,10 +1,12 @@
 import { ScanBackwardArgs } from './args';
 import { F32 } from './dtype';
+import { plainNaN } from './exponential';
 import { clearRow, loadRow, storeRow } from './rows';
 import { gradientsOfPair } from './scan-backward-gradients';
-import { finishBlock, loadProjections, prepareBackward, prepareForward, storeRows } from './scan-backward-rows';
+import { finishBlock, loadProjections, notFinite, prepareBackward, prepareForward, storeRows } from './scan-backward-rows';
 import { openSlice, SCAN_BACKWARD_BLOCK, Slice } from './scan-backward-slice';
 import { advancePair, LANES, PROJECTED, remakePair, ROW, SCAN_BACKWARD_TILE, SUM_BYTES, TILE_BYTES } from './scan-backward-states';
+import { strangeTile } from './scan-backward-strange';
 import { sequenceFault, slotOf } from './sequences';
 import { minimum } from './vector';
 
@@ -42,6 +44,7 @@ function scanSlice(a: ScanBackwardArgs, sequence: u32, h: u32, part: u32, scratc
   const slot = slotOf(sequence, a.stateIndices);
   if (slot >= 0) {
     loadBlocks(s.A, a.A + h * a.AH + s.p * a.AP, a.AP, a.AN, a.AType, a.N, s);
+    cleanRates(s);
     if (!a.BVaries) loadBlocks(s.constantB, a.Bs + h * a.BH + s.p * a.BP, a.BP, a.BN, a.BType, a.N, s);
     if (!a.CVaries) loadBlocks(s.constantC, a.Cs + h * a.CH + s.p * a.CP, a.CP, a.CN, a.CType, a.N, s);
     if (a.h0) loadBlocks(s.starts, a.h0 + <usize>slot * a.h0B + h * a.h0H + s.p * a.h0P, a.h0P, a.h0N, F32, a.N, s);
@@ -118,12 +121,28 @@ function tileUngated(s: Slice, start: usize, k: u32, steps: u32): void {
   tileOfBlock(s, start, k, steps, true, true, false);
 }
 
+/** Rates that are NaN become one that exp2 keeps. */
+function cleanRates(s: Slice): void {
+  let strange = i32x4.splat(0);
+  for (let at = s.A, end = s.A + s.all; at < end; at += 16) {
+    const rate = v128.load(at);
+    strange = v128.or(strange, notFinite(rate));
+    v128.store(at, plainNaN(rate));
+  }
+  if (v128.any_true(strange)) s.strange = 1;
+}
+
 /** All states of one block over one tile, two at a time. */
 // @ts-ignore: decorator
 @inline
 function tileOfBlock(s: Slice, start: usize, k: u32, steps: u32, BVaries: bool, CVaries: bool, gated: bool): void {
   const tile = s.tiles + k * TILE_BYTES, reach = s.reach + k * ROW;
   memory.fill(s.sums, 0, SUM_BYTES);
+  if (s.strange) {
+    strangeTile(s, start, k, steps, BVaries, CVaries);
+    finishBlock(s, k, steps, gated);
+    return;
+  }
   let i = <usize>k * s.states * ROW, projected = s.projected, lanes = s.lanes;
   for (let n: u32 = 0; n < s.states; n += 2, i += 2 * ROW, projected += TILE * PROJECTED, lanes += TILE * LANES) {
     const B = s.constantB + i, C = s.constantC + i;

@@ -1,7 +1,7 @@
 import { softplus, silu } from './activation';
 import { ScanArgs } from './args';
 import { F32 } from './dtype';
-import { C1, C2, C3, C4, C5, clamp, constant, exp2, exp2Within, HIGHEST, LOG2E, LOWEST, ONE, ROUNDER } from './exponential';
+import { C1, C2, C3, C4, C5, clamp, constant, exp2, exp2Within, HIGHEST, LOG2E, LOWEST, ONE, plainNaN, ROUNDER } from './exponential';
 import { clearRow, loadRow, storeRow } from './rows';
 import { firstStep, lengthOf, rowOf, sequenceFault, slotOf } from './sequences';
 import { madd, minimum, roundUp } from './vector';
@@ -96,6 +96,8 @@ function scanSpan(a: ScanArgs, s: u32, h: u32, p: u32, count: u32, scratch: usiz
   const groupB = a.Bs + b * a.BB + origin * a.BT + (h / a.headsPerGroup) * a.BG;
   const groupC = a.Cs + b * a.CB + origin * a.CT + (h / a.headsPerGroup) * a.CG;
   const unscaled = constant(ONE);
+  // What D u is when there is no D: zero, whatever u is.
+  const skips = i32x4.splat(a.D ? -1 : 0);
   loadBlocks(decay, a.A + h * a.AH + p * a.AP, a.AP, a.AN, a.AType, N, count, rowA, constant(LOG2E));
   if (!a.BVaries) loadBlocks(constantB, a.Bs + h * a.BH + p * a.BP, a.BP, a.BN, a.BType, N, count, rowA, unscaled);
   if (!a.CVaries) loadBlocks(constantC, a.Cs + h * a.CH + p * a.CP, a.CP, a.CN, a.CType, N, count, rowA, unscaled);
@@ -110,7 +112,7 @@ function scanSpan(a: ScanArgs, s: u32, h: u32, p: u32, count: u32, scratch: usiz
     const steps = minimum(tile, length - t);
     clearRow(reach, lanes);
     for (let i: u32 = 0; i < steps; i++, u += uT, delta += deltaT) {
-      prepareRow(u, a.uP, delta, a.deltaP, a.dtype, count, bias, skip, reach, dt + i * ROW, tileBytes, region, a.softplus != 0, rowA, rowB);
+      prepareRow(u, a.uP, delta, a.deltaP, a.dtype, count, bias, skip, skips, reach, dt + i * ROW, tileBytes, region, a.softplus != 0, rowA, rowB);
     }
     let BT = sign * a.BT;
     let CT = sign * a.CT;
@@ -154,24 +156,24 @@ function inPlace(stride: isize, dtype: u32): bool {
 @inline
 function prepareRow(
   u: usize, uP: isize, delta: usize, deltaP: isize, dtype: u32, count: u32,
-  bias: usize, skip: usize, reach: usize, to: usize, tileBytes: usize, region: usize, positive: bool, rowA: usize, rowB: usize,
+  bias: usize, skip: usize, skips: v128, reach: usize, to: usize, tileBytes: usize, region: usize, positive: bool, rowA: usize, rowB: usize,
 ): void {
   let first: usize = 0;
   if (inPlace(uP, dtype) && inPlace(deltaP, dtype)) {
     first = <usize>(count & ~3) << 2;
-    prepareVectors(u, delta, bias, skip, reach, to, tileBytes, region, 0, first, positive);
+    prepareVectors(u, delta, bias, skip, skips, reach, to, tileBytes, region, 0, first, positive);
     if ((count & 3) == 0) return;
   }
   const rest = <usize>count - (first >> 2);
   loadRow(rowA + first, u + (first >> 2) * uP, uP, dtype, <u32>rest);
   loadRow(rowB + first, delta + (first >> 2) * deltaP, deltaP, dtype, <u32>rest);
-  prepareVectors(rowA, rowB, bias, skip, reach, to, tileBytes, region, first, <usize>roundUp(count, 4) << 2, positive);
+  prepareVectors(rowA, rowB, bias, skip, skips, reach, to, tileBytes, region, first, <usize>roundUp(count, 4) << 2, positive);
 }
 
 // @ts-ignore: decorator
 @inline
 function prepareVectors(
-  u: usize, delta: usize, bias: usize, skip: usize, reach: usize, to: usize, tileBytes: usize, region: usize,
+  u: usize, delta: usize, bias: usize, skip: usize, skips: v128, reach: usize, to: usize, tileBytes: usize, region: usize,
   c: usize, end: usize, positive: bool,
 ): void {
   for (; c < end; c += 16) {
@@ -181,7 +183,7 @@ function prepareVectors(
     const at = to + (c >> 5) * tileBytes + (c & 16);
     v128.store(at, dt);
     v128.store(at + region, f32x4.mul(dt, us));
-    v128.store(at + 2 * region, f32x4.mul(us, v128.load(skip + c)));
+    v128.store(at + 2 * region, v128.and(f32x4.mul(us, v128.load(skip + c)), skips));
     // As integers magnitudes keep their order, and NaN is the largest.
     v128.store(reach + c, i32x4.max_s(v128.load(reach + c), f32x4.abs(dt)));
   }
@@ -263,7 +265,8 @@ function scanStates(
 ): void {
   const low = constant(LOWEST), high = constant(HIGHEST), k2 = constant(ROUNDER);
   const k3 = constant(C5), k4 = constant(C4), k5 = constant(C3), k6 = constant(C2), k7 = constant(C1), k8 = constant(ONE);
-  const A00 = v128.load(decay), A01 = v128.load(decay, 16), A10 = v128.load(decay, 32), A11 = v128.load(decay, 48);
+  const A00 = decayRate(decay, inRange), A01 = decayRate(decay + 16, inRange);
+  const A10 = decayRate(decay + 32, inRange), A11 = decayRate(decay + 48, inRange);
   let h00 = v128.load(state), h01 = v128.load(state, 16), h10 = v128.load(state, 32), h11 = v128.load(state, 48);
   for (let at = dt, end = dt + steps * ROW, d = du - dt; at < end; at += ROW) {
     const out = at + d + d;
@@ -300,10 +303,10 @@ function scanStep(dt: usize, du: usize, decay: usize, state: usize, B: usize, C:
   let y0 = v128.load(y), y1 = v128.load(y, 16);
   for (const end = B + (<usize>N << 2); B < end; B += 4, C += 4, decay += ROW, state += ROW) {
     const b = v128.load32_splat(B), c = v128.load32_splat(C);
-    const h0 = madd(decayOf(dt0, v128.load(decay), low, high, k2, k3, k4, k5, k6, k7, k8, false), v128.load(state), f32x4.mul(du0, b));
+    const h0 = madd(decayOf(dt0, decayRate(decay, false), low, high, k2, k3, k4, k5, k6, k7, k8, false), v128.load(state), f32x4.mul(du0, b));
     v128.store(state, h0);
     y0 = madd(h0, c, y0);
-    const h1 = madd(decayOf(dt1, v128.load(decay, 16), low, high, k2, k3, k4, k5, k6, k7, k8, false), v128.load(state, 16), f32x4.mul(du1, b));
+    const h1 = madd(decayOf(dt1, decayRate(decay + 16, false), low, high, k2, k3, k4, k5, k6, k7, k8, false), v128.load(state, 16), f32x4.mul(du1, b));
     v128.store(state, h1, 16);
     y1 = madd(h1, c, y1);
   }
@@ -330,6 +333,13 @@ function scanState(
   }
   v128.store(state, h0);
   v128.store(state, h1, 16);
+}
+
+/** A log2(e). Where dt A is in range there is no NaN; where dt is NaN, dt u is, too. */
+// @ts-ignore: decorator
+@inline
+function decayRate(at: usize, inRange: bool): v128 {
+  return inRange ? v128.load(at) : plainNaN(v128.load(at));
 }
 
 // @ts-ignore: decorator

@@ -9,6 +9,7 @@ import { golden } from './golden.ts';
 import { large } from './large.ts';
 import { layoutSuite } from './layouts.ts';
 import { manyAxes } from './many-axes.ts';
+import { nonFinite } from './non-finite.ts';
 import { officialGrid } from './official-grid.ts';
 import { order } from './order.ts';
 import { packing } from './packing.ts';
@@ -25,6 +26,7 @@ export const suites: readonly Suite[] = [
   shapes,
   extremesOfSequences,
   extremesOfRows,
+  nonFinite,
   large,
   sequences,
   chunks,

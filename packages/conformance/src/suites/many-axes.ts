@@ -5,33 +5,34 @@ import { addCall, copyCall, unaryCall } from '../calls/elementwise.ts';
 import type { Suite } from '../case.ts';
 import type { LayoutName } from '../layouts.ts';
 import type { Random } from '../random.ts';
+import type { Tier } from '../report.ts';
 import { referenceSuite } from './named.ts';
 import type { Named } from './named.ts';
 
 const most = 12;
-/** For ops whose rows may have any axes: fewer than any kernel walks, as many, and more. */
-const some = [1, 4, 6, 7, 9, most];
+/** Fewer than any kernel walks, about as many, and more. */
+const some = [1, 3, 6, 7, 8, 9, most];
 
 /**
  * Views of up to twelve axes that do not merge into fewer, with axes of extent 1 between them, and none. Kernels walk a few
  * axes; what has more is worked on in pieces, or refused before anything runs.
  */
 export const manyAxes: Suite = referenceSuite('many-axes', {
-  copy: () => [
-    ...upTo(most, 'move', 'turned', (shape, random) => copyCall({ from: 'f32', to: 'f32', shape }, random)),
-    ...upTo(most, 'cast', 'turned', (shape, random) => copyCall({ from: 'f32', to: 'bf16', shape }, random)),
-    ...upTo(most, 'into state', 'turned', (shape, random) =>
+  copy: (tier) => [
+    ...views(tier, 'move', 'turned', (shape, random) => copyCall({ from: 'f32', to: 'f32', shape }, random)),
+    ...views(tier, 'cast', 'turned', (shape, random) => copyCall({ from: 'f32', to: 'bf16', shape }, random)),
+    ...views(tier, 'into state', 'turned', (shape, random) =>
       copyCall({ from: 'bf16', to: 'bf16', shape, inPlace: true }, random),
     ),
-    ...upTo(most, 'reversed', 'reversed', (shape, random) =>
+    ...views(tier, 'reversed', 'reversed', (shape, random) =>
       copyCall({ from: 'i64', to: 'i64', shape }, random),
     ),
   ],
-  add: () => [
-    ...upTo(most, 'both', 'turned', (shape, random) => addCall('f32', shape, random)),
-    ...upTo(most, 'one', 'turned', (shape, random) => addCall('f16', shape, random), ['b']),
+  add: (tier) => [
+    ...views(tier, 'both', 'turned', (shape, random) => addCall('f32', shape, random)),
+    ...views(tier, 'one', 'turned', (shape, random) => addCall('f16', shape, random), ['b']),
   ],
-  silu: () => upTo(most, 'x', 'turned', (shape, random) => unaryCall('silu', 'f32', shape, random)),
+  silu: (tier) => views(tier, 'x', 'turned', (shape, random) => unaryCall('silu', 'f32', shape, random)),
   linear: () => rows((rows, random) => linearCall({ rows, K: 5, M: 3, residual: true }, random)),
   rmsNorm: () => rows((rows, random) => normCall({ rows, K: 6, weight: true, gate: true }, random)),
   embedding: () => rows((ids, random) => embeddingCall({ ids, K: 3 }, random)),
@@ -39,14 +40,9 @@ export const manyAxes: Suite = referenceSuite('many-axes', {
 
 type Make = (shape: readonly number[], random: Random) => Call;
 
-function upTo(
-  count: number,
-  name: string,
-  layout: LayoutName,
-  make: Make,
-  only?: readonly string[],
-): Named[] {
-  return Array.from({ length: count }, (_, i) => named(i + 1, name, layout, make, only));
+function views(tier: Tier, name: string, layout: LayoutName, make: Make, only?: readonly string[]): Named[] {
+  const all = Array.from({ length: most }, (_, i) => i + 1);
+  return (tier === 'quick' ? some : all).map((axes) => named(axes, name, layout, make, only));
 }
 
 function rows(make: Make): Named[] {

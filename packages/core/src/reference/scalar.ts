@@ -2,8 +2,11 @@
 export const scalar = {
   sigmoid: (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))),
   silu: (x: number): number => (x === -Infinity ? 0 : x * scalar.sigmoid(x)),
-  /** d silu / dx */
-  siluSlope: (x: number): number => scalar.sigmoid(x) * (1 + x * (1 - scalar.sigmoid(x))),
+  /** d silu / dx; 0 and 1 in the limits, where the product would be NaN */
+  siluSlope(x: number): number {
+    if (Math.abs(x) === Infinity) return x > 0 ? 1 : 0;
+    return scalar.sigmoid(x) * (1 + x * (1 - scalar.sigmoid(x)));
+  },
   /** The nearest integer, ties to even. */
   nearest(x: number): number {
     const down = Math.floor(x);

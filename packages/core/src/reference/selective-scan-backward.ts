@@ -14,8 +14,8 @@ const chunk = 64;
  *     g_t  = ds_t C_t + a_{t+1} g_{t+1}  (the cotangent of h_t; g_L = dfinalState enters at the last step)
  *     dC_t = ds_t h_t                    dD  = sum_t ds_t u_t
  *     dB_t = g_t dt_t u_t                dA  = sum_t g_t dt_t a_t h_{t-1}
- *     du_t = D ds_t + sum_n g_t dt_t B_t
- *     ddt_t = sum_n g_t (B_t u_t + A a_t h_{t-1}),  ddelta_t = ddt_t act'(delta_t + bias)
+ *     q_t  = sum_n g_t B_t               r_t = sum_n g_t a_t h_{t-1} A
+ *     du_t = D ds_t + dt_t q_t           ddt_t = u_t q_t + r_t,  ddelta_t = ddt_t act'(delta_t + bias)
  *     dinitialState = a_0 g_0
  *
  * Going back in time needs h_{t-1}: states are stored at the start of every chunk on the way forward and
@@ -110,8 +110,8 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
           const gate = z ? scalar.silu(z[at]!) : 1;
           const ds = dy[at]! * gate;
           let s = skip ? skip[c]! * u[at]! : 0;
-          let ddt = 0;
-          let du = skip ? skip[c]! * ds : 0;
+          let q = 0;
+          let r = 0;
           for (let n = 0; n < N; n++) {
             const i = n * parts;
             const a = (c * N + n) * parts;
@@ -133,9 +133,9 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
               d.A[a + 1]! += dt * (gi * pr - gr * pi);
               d.B[bAt]! += dt * u[at]! * gr;
               d.B[bAt + 1]! += dt * u[at]! * gi;
-              du += dt * (gr * br + gi * bi);
+              q += gr * br + gi * bi;
               const [qr, qi] = [A[a]! * pr - A[a + 1]! * pi, A[a]! * pi + A[a + 1]! * pr];
-              ddt += u[at]! * (gr * br + gi * bi) + gr * qr + gi * qi;
+              r += gr * qr + gi * qi;
               g[i] = ar * gr + ai * gi;
               g[i + 1] = ar * gi - ai * gr;
             } else {
@@ -148,14 +148,15 @@ export function selectiveScanBackward(call: BoundCall<Uint8Array>): void {
               const carried = decay * before[i]!;
               d.A[a]! += gn * dt * carried;
               d.B[bAt]! += gn * dt * u[at]!;
-              du += gn * dt * input;
-              ddt += gn * (input * u[at]! + A[a]! * carried);
+              q += gn * input;
+              r += gn * carried * A[a]!;
               g[i] = decay * gn;
             }
           }
           if (z) d.z[at] = dy[at]! * s * scalar.siluSlope(z[at]!);
           d.D[c]! += ds * u[at]!;
-          d.u[at] = du;
+          const ddt = u[at]! * q + r;
+          d.u[at] = skip ? skip[c]! * ds + dt * q : dt * q;
           d.delta[at] = options['softplus'] ? ddt * scalar.sigmoid(x) : ddt;
           d.deltaBias[c]! += d.delta[at]!;
         }

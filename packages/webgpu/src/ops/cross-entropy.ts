@@ -19,17 +19,25 @@ const rowKernel: Kernel = {
 ${total}
 ${largest}
 ${negativeInfinity}
+fn is_infinite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u; }
+// Compilers refuse it as a constant.
+fn nan() -> f32 { return bitcast<f32>(0x7fc00000u | (P.groups & 0u)); }
 fn run(group: u32, lane: u32) {
   var most = negative_infinity();
-  for (var v = lane; v < P.V; v += LANES) { most = max(most, logits(group, v)); }
-  most = largest(most, lane);
-  var sum = 0.0;
+  var strange = 0.0;
   for (var v = lane; v < P.V; v += LANES) {
     let x = logits(group, v);
-    // Infinite ones minus each other would be NaN.
-    sum += select(exp_(x - most), 1.0, x == most);
+    // No number is larger than NaN for all that compilers know; so it is told by its bits.
+    if (is_nan(x)) { strange = 1.0; } else { most = max(most, x); }
   }
-  let log_sum = log_(total(sum, lane));
+  most = largest(most, lane);
+  var sum = 0.0;
+  for (var v = lane; v < P.V; v += LANES) { sum += exp_(logits(group, v) - most); }
+  // A row with NaN, with infinity, or with nothing but its negative is no distribution.
+  if (is_infinite(most)) { strange = 1.0; }
+  let no_distribution = total(strange, lane) > 0.0;
+  sum = total(sum, lane);
+  let log_sum = select(log_(sum), nan(), no_distribution);
   if (lane != 0u) { return; }
   ${
     has('loss')
@@ -57,7 +65,9 @@ fn value(e: u32) -> f32 {
   let v = e % P.V;
   let id = targets(r);
   if (id < 0) { return 0.0; }
-  let share = exp_(logits(r, v) - bitcast<f32>(stats_word(2u * r)) - bitcast<f32>(stats_word(2u * r + 1u)));
+  let log_sum = bitcast<f32>(stats_word(2u * r + 1u));
+  if (is_nan(log_sum)) { return log_sum; }
+  let share = exp_(logits(r, v) - bitcast<f32>(stats_word(2u * r)) - log_sum);
   return dloss(r) * (share - select(0.0, 1.0, v == u32(id)));
 }
 ${denseMap('dlogits', dtype('dlogits'))}`,

@@ -171,8 +171,8 @@ ${scanPlace}
     .map(([name, part]) => `  ${eachStep((k) => `let ${name}_${k} = shares[${k}u * LANES + lane].${part};`)}`)
     .join('\n')}
   ${eachStep((k) => `var s_${k} = 0.0;`)}
-  ${eachStep((k) => `var dus_${k} = 0.0;`)}
-  ${eachStep((k) => `var ddts_${k} = 0.0;`)}
+  ${eachStep((k) => `var q_${k} = 0.0;`)}
+  ${eachStep((k) => `var r_${k} = 0.0;`)}
   ${
     tiled.length === 0
       ? ''
@@ -212,13 +212,12 @@ ${scanPlace}
       return `{
       var share = vec4<f32>();
       if (${k}u < count) {
-        let gn = g_ + dss_${k} * ${at('C', k)};
+        let gn = real_states(v, g_ + dss_${k} * ${at('C', k)});
         let carried = real_states(v, decay_${k} * before_${k});
         da += gn * dts_${k} * carried;
         share = gn * (dts_${k} * us_${k});
-        let b = ${at('B', k)};
-        dus_${k} += dts_${k} * dot(gn, b);
-        ddts_${k} += dot(gn, b * us_${k} + a * carried);
+        q_${k} += dot(gn, ${at('B', k)});
+        r_${k} += dot(gn * carried, a);
         g_ = real_states(v, decay_${k} * gn);
       }
       ${BVaries ? `shares[${k}u * LANES + lane] = share;` : 'db += share;'}
@@ -232,7 +231,7 @@ ${scanPlace}
     }
   }
   if (!valid) { return; }
-  ${eachStep((k) => `shares[${k}u * LANES + lane] = vec4<f32>(s_${k}, dus_${k}, ddts_${k}, dss_${k});`)}
+  ${eachStep((k) => `shares[${k}u * LANES + lane] = vec4<f32>(s_${k}, dts_${k} * q_${k}, us_${k} * q_${k} + r_${k}, dss_${k});`)}
   var dskip = 0.0;
   var dbias = 0.0;
   for (var k = 0u; k < chunk.count; k++) {

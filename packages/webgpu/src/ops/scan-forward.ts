@@ -157,7 +157,7 @@ interface CarrySpec extends ScanSpec {
 
 /**
  * What every chunk begins with, from what each leaves behind: an invocation a state, chunk by chunk. Backward it is the
- * same from the end: the cotangent that comes into a chunk.
+ * same from the end: the cotangent that comes into a chunk; where there is none, it is no factor.
  */
 const carryKernel: Kernel<CarrySpec> = {
   name: 'scan carry',
@@ -196,7 +196,7 @@ fn run(group: u32, lane: u32) {
     ${ahead(
       (i, place) => `if (i0 + ${i}u < count) {
       ends_put(kept_at(chunk_at(s, count, i0 + ${i}u), n, d), bitcast<u32>(h));
-      h = spans${place} * h + local${place};
+      h = ${backward ? `select(spans${place} * h, 0.0, h == 0.0)` : `spans${place} * h`} + local${place};
     }`,
     )}
   }

@@ -98,9 +98,10 @@ fn silu_(x: f32) -> f32 {
   return select(x * s, 0.0, s == 0.0);
 }
 
+// The limits 0 and 1 where the product of one minus one and infinity is NaN.
 fn silu_slope(x: f32) -> f32 {
   let s = sigmoid_(x);
-  return s * (1.0 + x * (1.0 - s));
+  return select(s * (1.0 + x * (1.0 - s)), s, s == 0.0 || s == 1.0);
 }
 
 // The half in the low 16 bits; subnormals, infinities and NaN as they are.
