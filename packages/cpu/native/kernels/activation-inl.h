@@ -94,6 +94,20 @@ HWY_INLINE VF SiluOf(const DecayConstants& k, VF x) {
 
 #endif
 
+/** {@link SiluOf} and its slope, out of one sigmoid; the slope is 0 at -infinity and 1 at infinity. */
+struct SiluAndSlope {
+  VF value, slope;
+};
+HWY_INLINE SiluAndSlope SiluAndSlopeOf(const DecayConstants& k, VF x) {
+  const F32 d;
+  const VF one = hn::Set(d, 1.0f);
+  const VF sigmoid = SigmoidOf(k, x);
+  // Where x is limited the sigmoid is 0 or 1, as far as anybody can tell.
+  const VF above = hn::Max(hn::Set(d, -1000.0f), x);
+  const VF limited = hn::Min(hn::Set(d, 1000.0f), above);
+  return {hn::Mul(above, sigmoid), hn::Mul(sigmoid, hn::MulAdd(limited, hn::Sub(one, sigmoid), one))};
+}
+
 // NOLINTNEXTLINE(google-readability-namespace-comments)
 }  // namespace HWY_NAMESPACE
 }  // namespace ss

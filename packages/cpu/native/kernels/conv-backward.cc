@@ -34,21 +34,28 @@ struct ConvSpan {
   float *bias, *dbias, *dy, *row;
 };
 
-/** The rows of one step: p_t to p_{t+W-1}, and ds_t to ds_{t-W+1}; what is fetched for later ones. */
+/**
+ * The rows of one step: p_t to p_{t+W-1}, and ds_t to ds_{t-W+1}, of which those from `first` to `end` exist; what is
+ * fetched for later ones.
+ */
 struct ConvWindow {
   const float** p;
   float** ds;
+  int64_t first, end;
   const char* ahead[3];
 };
 
-/** ds_t out of dy_t, what it adds to dw and dbias, and dp_t onto `row`; kW is W, or 0 where it is not known. */
+/**
+ * ds_t out of dy_t, what it adds to dw and dbias, and dp_t onto `row`; kW is W, or 0 where it is not known or where some
+ * ds do not exist: what is absent adds nothing, not even to an infinite weight.
+ */
 template <int kW, bool kSilu>
 HWY_INLINE void GradientRow(const ConvSpan& s, const ConvWindow& window, int64_t W, const float* dy, const float* onto,
                             float* row) {
   const F32 d;
   const int64_t lanes = LaneCount(), columns = kW ? kW : W;
+  const int64_t first = kW ? 0 : window.first, end = kW ? kW : window.end;
   const DecayConstants constants = MakeDecayConstants();
-  const VF one = hn::Set(d, 1.0f);
   for (int64_t c = 0; c < s.vectors * lanes; c += lanes) {
     for (const char* ahead : window.ahead) __builtin_prefetch(ahead + c * static_cast<int64_t>(sizeof(float)), 0, 2);
     VF g = hn::LoadU(d, dy + c);
@@ -56,8 +63,7 @@ HWY_INLINE void GradientRow(const ConvSpan& s, const ConvWindow& window, int64_t
       VF sum = hn::Load(d, s.bias + c);
       for (int64_t k = 0; k < columns; k++)
         sum = hn::MulAdd(hn::Load(d, s.weights + k * kConvGradientSpan + c), hn::LoadU(d, window.p[k] + c), sum);
-      const VF sigmoid = SigmoidOf(constants, sum);
-      g = hn::Mul(g, hn::Mul(sigmoid, hn::MulAdd(sum, hn::Sub(one, sigmoid), one)));
+      g = hn::Mul(g, SiluAndSlopeOf(constants, sum).slope);
     }
     hn::Store(g, d, window.ds[0] + c);
     hn::Store(hn::Add(hn::Load(d, s.dbias + c), g), d, s.dbias + c);
@@ -66,7 +72,7 @@ HWY_INLINE void GradientRow(const ConvSpan& s, const ConvWindow& window, int64_t
       hn::Store(hn::MulAdd(g, hn::LoadU(d, window.p[k] + c), hn::Load(d, sum)), d, sum);
     }
     VF dp = hn::LoadU(d, onto + c);
-    for (int64_t k = 0; k < columns; k++)
+    for (int64_t k = first; k < end; k++)
       dp = hn::MulAdd(hn::Load(d, s.weights + k * kConvGradientSpan + c), hn::Load(d, window.ds[k] + c), dp);
     hn::StoreU(dp, d, row + c);
   }
@@ -75,7 +81,8 @@ HWY_INLINE void GradientRow(const ConvSpan& s, const ConvWindow& window, int64_t
 template <bool kSilu>
 HWY_NOINLINE void GradientStep(const ConvSpan& s, const ConvWindow& window, int64_t W, const float* dy, const float* onto,
                                float* row) {
-  switch (W) {
+  const bool all = window.first == 0 && window.end == W;
+  switch (all ? W : 0) {
     case 2: return GradientRow<2, kSilu>(s, window, W, dy, onto, row);
     case 3: return GradientRow<3, kSilu>(s, window, W, dy, onto, row);
     case 4: return GradientRow<4, kSilu>(s, window, W, dy, onto, row);
@@ -123,6 +130,8 @@ void WalkSpan(const ConvBackwardTask& task, const ConvSpan& s, const ConvWindow&
       onto = s.row;
     }
     ConvWindow step = window;
+    step.first = std::max<int64_t>(0, t - length + 1);
+    step.end = std::min(W, t + 1);
     const int64_t later = time(std::min(t + kConvAhead, length - 1));
     step.ahead[0] = conv.x.At(b, later, s.channel);
     step.ahead[1] = task.dy.At(b, later, s.channel);

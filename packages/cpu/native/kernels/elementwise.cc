@@ -32,7 +32,7 @@ namespace HWY_NAMESPACE {
 template <Function function, class D, class V = hn::Vec<D>>
 HWY_INLINE V Apply(D d, V x, V b) {
   if constexpr (function == Function::add) return hn::Add(x, b);
-  if constexpr (function == Function::silu) return hn::Mul(x, Sigmoid(d, x));
+  if constexpr (function == Function::silu) return SiluFrom(d, x, Sigmoid(d, x));
   return Softplus(d, x);
 }
 

@@ -6,6 +6,8 @@
 #define SS_MATH_INL_H_
 #endif
 
+#include <cfloat>
+
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -85,6 +87,25 @@ template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Sigmoid(D d, V x) {
   const V one = hn::Set(d, 1.0f);
   return hn::Div(one, hn::Add(one, Exp(d, hn::Neg(x))));
+}
+
+/*
+ * Of two operands the minimum and the maximum are the second one if either is NaN, on x64; elsewhere NaN. Limits come
+ * first, so that NaN stays NaN.
+ */
+
+/** x sigmoid(x) out of both; 0 at -infinity, where the product itself would be NaN. */
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V SiluFrom(D d, V x, V sigmoid) {
+  return hn::Mul(hn::Max(hn::Set(d, -FLT_MAX), x), sigmoid);
+}
+
+/** d silu / dx out of both; 0 at -infinity and 1 at infinity. */
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V SiluSlopeFrom(D d, V x, V sigmoid) {
+  const V one = hn::Set(d, 1.0f);
+  const V limited = hn::Min(hn::Set(d, FLT_MAX), hn::Max(hn::Set(d, -FLT_MAX), x));
+  return hn::Mul(sigmoid, hn::MulAdd(limited, hn::Sub(one, sigmoid), one));
 }
 
 // NOLINTNEXTLINE(google-readability-namespace-comments)

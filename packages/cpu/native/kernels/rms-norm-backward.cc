@@ -73,7 +73,6 @@ HWY_INLINE Moments MomentsOf(const NormBackwardGroup& g, size_t n) {
 
 HWY_INLINE void GroupGradients(const NormBackwardGroup& g, size_t n, double eps) {
   const F32 d;
-  const auto one = hn::Set(d, 1.0f);
   const auto [squares, dot] = MomentsOf(g, n);
   const double r = 1 / std::sqrt(squares / static_cast<double>(n) + eps);
   const auto scale = hn::Set(d, static_cast<float>(r));
@@ -90,12 +89,10 @@ HWY_INLINE void GroupGradients(const NormBackwardGroup& g, size_t n, double eps)
   });
   if (g.gate != nullptr) {
     ForLanes(n, g.dgate, [&](auto load) HWY_ATTR {
-      const auto open = load(g.open);
-      const auto slope = hn::Mul(open, hn::MulAdd(load(g.gate), hn::Sub(one, open), one));
-      return hn::Mul(hn::Mul(load(g.dx), load(g.s)), slope);
+      return hn::Mul(hn::Mul(load(g.dx), load(g.s)), SiluSlopeFrom(d, load(g.gate), load(g.open)));
     });
     ForLanes(n, g.dx, [&](auto load) HWY_ATTR {
-      return hn::Mul(load(g.dx), hn::Mul(load(g.gate), load(g.open)));
+      return hn::Mul(load(g.dx), SiluFrom(d, load(g.gate), load(g.open)));
     });
   }
   if (g.dsum != nullptr)
@@ -121,7 +118,7 @@ void RowGradients(const NormBackward& norm, const RowArg (&rows)[NormBackward::r
   if (gate != nullptr) {
     ForLanes(K, own.row[Own::open], [&](auto load) HWY_ATTR { return Sigmoid(d, load(gate)); });
     ForLanes(K, own.row[Own::v], [&](auto load) HWY_ATTR {
-      return hn::Mul(load(s), hn::Mul(load(gate), load(own.row[Own::open])));
+      return hn::Mul(load(s), SiluFrom(d, load(gate), load(own.row[Own::open])));
     });
     v = own.row[Own::v];
   }

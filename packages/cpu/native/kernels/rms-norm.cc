@@ -83,7 +83,7 @@ void NormRow(const Norm& norm, const RowArg (&rows)[Norm::rows], const float* we
     const float* gate = Floats(rows[Norm::gate], K, other);
     ForLanes(K, held, [&](auto load) HWY_ATTR {
       const auto z = load(gate);
-      return hn::Mul(load(v), hn::Mul(z, Sigmoid(d, z)));
+      return hn::Mul(load(v), SiluFrom(d, z, Sigmoid(d, z)));
     });
     v = held;
   }

@@ -91,9 +91,9 @@ HWY_INLINE void Prepare(const ScanBackwardTask& task, const Slice& s, const Deca
         continue;
       }
       const VF z = hn::LoadU(d, zs + c);
-      const VF sigmoid = SigmoidOf(k, z);
-      hn::Store(hn::Mul(dy, hn::Mul(z, sigmoid)), d, to + kDs * lanes);
-      hn::Store(hn::Mul(dy, hn::Mul(sigmoid, hn::MulAdd(z, hn::Sub(one, sigmoid), one))), d, to + kGate * lanes);
+      const SiluAndSlope gate = SiluAndSlopeOf(k, z);
+      hn::Store(hn::Mul(dy, gate.value), d, to + kDs * lanes);
+      hn::Store(hn::Mul(dy, gate.slope), d, to + kGate * lanes);
       hn::Store(zero, d, to + kY * lanes);
     }
   }
