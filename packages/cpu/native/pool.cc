@@ -27,12 +27,19 @@ constexpr uint32_t kParts = 8;
 
 }  // namespace
 
-Pool::Pool(int threads) {
+Pool::Pool() {
 #if defined(__linux__)
   if (sched_getaffinity(0, sizeof(allowed_), &allowed_) != 0) CPU_ZERO(&allowed_);
 #endif
-  helpers_.reserve(static_cast<size_t>(std::max(threads - 1, 0)));
-  for (int thread = 1; thread < threads; thread++) helpers_.emplace_back([this, thread] { Help(thread); });
+}
+
+void Pool::Start(int threads) {
+  try {
+    helpers_.reserve(static_cast<size_t>(std::max(threads - 1, 0)));
+    for (int thread = 1; thread < threads; thread++) helpers_.emplace_back([this, thread] { Help(thread); });
+  } catch (const std::exception&) {
+    // A limit of processes or of memory. Those that started do the work: results do not depend on how many there are.
+  }
 }
 
 Pool::~Pool() {

@@ -22,12 +22,17 @@ namespace ss {
  */
 class Pool {
  public:
-  /** @param threads how many work in all, the caller included; at least 1 */
-  explicit Pool(int threads);
+  /** Of the caller alone, until others are started. */
+  Pool();
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
+  /**
+   * Before the first Run.
+   * @param threads how many work in all, the caller included. Where the system starts no more, there are fewer.
+   */
+  void Start(int threads);
   int threads() const { return static_cast<int>(helpers_.size()) + 1; }
 
   /**

@@ -7,7 +7,10 @@
 namespace ss {
 
 Queue::Queue(int threads, std::function<void()> notify)
-    : threads_(threads), notify_(std::move(notify)), pool_(threads), thread_([this] { Loop(); }) {}
+    : notify_(std::move(notify)), thread_([this] { Loop(); }) {
+  // Its own thread comes first: without the others it can work, without it they cannot.
+  pool_.Start(threads);
+}
 
 uint64_t Queue::Enqueue(Task task, bool awaited) {
   const uint64_t number = ++enqueued_;
@@ -20,6 +23,11 @@ uint64_t Queue::Enqueue(Task task, bool awaited) {
   }
   if (wake) wake_.notify_one();
   return number;
+}
+
+void Queue::WaitUntilDone() const {
+  for (uint64_t done; (done = completed_.load(std::memory_order_acquire)) < enqueued_;)
+    completed_.wait(done, std::memory_order_acquire);
 }
 
 std::vector<Failure> Queue::TakeFailures() {
@@ -84,6 +92,7 @@ void Queue::Run(Item& item) {
   // What it held on to is free before anybody hears that it is done.
   item.task = nullptr;
   completed_.store(item.number, std::memory_order_release);
+  completed_.notify_all();
   if (item.awaited) notify_();
 }
 

@@ -38,19 +38,26 @@ class Queue {
  public:
   using Task = std::function<void(Pool&)>;
 
-  /** @param notify called on the queue's thread after a task that somebody awaits; must not wait */
+  /**
+   * @param threads wanted, its own included
+   * @param notify called on the queue's thread after a task that somebody awaits; must not wait
+   * @throws std::system_error when not even its own thread can be started
+   */
   Queue(int threads, std::function<void()> notify);
   ~Queue() { Stop(); }
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
-  int threads() const { return threads_; }
+  /** How many there are. */
+  int threads() const { return pool_.threads(); }
 
   /** @returns its number: 1, 2, 3 ... */
   uint64_t Enqueue(Task task, bool awaited);
   uint64_t enqueued() const { return enqueued_; }
   /** Tasks up to this one are done, and what they wrote is visible to the caller. */
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
+  /** Waits for everything that is enqueued. */
+  void WaitUntilDone() const;
   std::vector<Failure> TakeFailures();
 
   /** No task begins any more, the one that runs ends between two units, and `ended` hears of it. Waits for nothing. */
@@ -68,7 +75,6 @@ class Queue {
   void Loop();
   void Run(Item& item);
 
-  const int threads_;
   const std::function<void()> notify_;
   uint64_t enqueued_ = 0;
   std::atomic<uint64_t> completed_{0};

@@ -85,6 +85,8 @@ function baseFlags(): string[] {
     ...(process.arch === 'x64' ? ['-march=x86-64-v2', '-DHWY_DISABLE_PCLMUL_AES'] : []),
     '-DNAPI_VERSION=8',
     '-DNODE_ADDON_API_CPP_EXCEPTIONS_ALL',
+    // A worker that is being terminated takes no error any more: one thrown into it would end the process.
+    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
     `-I${sources}`,
     '-isystem',
     join(dirname(require.resolve('node-api-headers/package.json')), 'include'),

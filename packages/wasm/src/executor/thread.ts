@@ -1,3 +1,4 @@
+import { SsError } from '@ss/core';
 import type { WorkerThreads } from '../surroundings.ts';
 import { workerScript } from '../worker/script.generated.ts';
 import type { Start, Told } from '../worker/start.ts';
@@ -20,9 +21,20 @@ export interface ThreadOptions {
   died(why: string): void;
 }
 
-/** Starts a worker without any file beside the program, or from `workerUrl`. */
+/**
+ * Starts a worker without any file beside the program, or from `workerUrl`.
+ * @throws SsError `backend-unavailable` where the system starts no more threads
+ */
 export function startThread(options: ThreadOptions): Thread {
-  return options.workerThreads ? nodeThread(options.workerThreads, options) : webThread(options);
+  try {
+    return options.workerThreads ? nodeThread(options.workerThreads, options) : webThread(options);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SsError('backend-unavailable', `The threads of wasm do not start: ${why}.`, {
+      hint: 'This user or container runs as many processes as it may: see ulimit -u, or the limit of pids.',
+      cause,
+    });
+  }
 }
 
 function nodeThread({ Worker }: WorkerThreads, { name, workerUrl, heard, died }: ThreadOptions): Thread {
