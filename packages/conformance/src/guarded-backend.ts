@@ -74,6 +74,7 @@ export function guarded(inner: Backend): GuardedBackend {
     write: (buffer, byteOffset, bytes) => inner.write(buffer, byteOffset, bytes),
     read: (buffer, byteOffset, byteLength) => inner.read(buffer, byteOffset, byteLength),
     memory: () => inner.memory(),
+    ...(inner.trim && { trim: () => inner.trim!() }),
     dispose: () => inner.dispose(),
   };
 

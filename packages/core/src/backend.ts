@@ -143,6 +143,11 @@ export interface Backend<Buffer = unknown> {
   /** A copy of the bytes as of this point of the queue. */
   read(buffer: Buffer, byteOffset: number, byteLength: number): Uint8Array | Promise<Uint8Array>;
   memory(): MemoryInfo;
+  /**
+   * Gives back at once what is kept for later allocations and nothing lives in: afterwards `reservedBytes` are those of live
+   * buffers, as far as the device takes memory back in such pieces. What pending work still uses may go when that is done.
+   */
+  trim?(): void;
 
   /** How this backend would store a weight (M, K) of `linear` and `embedding` as `as`; absent or undefined means dense. */
   packing?(weight: TensorSpec, as: WeightDType): Packing | undefined;

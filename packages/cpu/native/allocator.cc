@@ -6,11 +6,12 @@ namespace ss {
 namespace {
 
 /**
- * Kept spare: this share of what lives, or so many bytes when little lives. What the system gives is cleared page by
- * page, which costs a scan of 2,048 steps a fifth of its time.
+ * Kept beyond the peak: this share of it, or so many bytes when it is small. Buffers of many sizes that do not live at
+ * the same time need a little more than their peak. What the system gives is cleared page by page, which can take
+ * longer than what an op does with it.
  */
-constexpr size_t kSpareShare = 16;
-constexpr size_t kSpareBytes = size_t{16} << 20;
+constexpr size_t kOddShare = 16;
+constexpr size_t kOddBytes = size_t{4} << 20;
 /** A spare one may be larger than what is asked for by this share. */
 constexpr size_t kWasteShare = 8;
 
@@ -24,8 +25,14 @@ uint64_t Allocator::Allocate(size_t bytes, bool* zero) {
     if (block.storage == nullptr) return 0;
     *zero = block.storage->zero();
     reserved_bytes_ += block.storage->bytes();
+    ++reservations_;
   }
+  allocated_ = true;
   live_bytes_ += bytes;
+  occupied_bytes_ += block.storage->bytes();
+  peak_bytes_ = std::max(peak_bytes_, occupied_bytes_);
+  // A size that did not fit may leave others spare that the peak no longer accounts for.
+  KeepAtMost(AllowedSpare());
   blocks_.emplace(++last_number_, block);
   return last_number_;
 }
@@ -37,11 +44,18 @@ bool Allocator::Reuse(size_t bytes, Block* block) {
   const size_t size = spare->first;
   for (auto other = spare; other != spares_.end() && other->first == size; ++other)
     if (other->second.last_use < spare->second.last_use) spare = other;
-  block->storage = spare->second.storage;
-  block->last_use = spare->second.last_use;
-  spare_bytes_ -= size;
-  spares_.erase(spare);
+  const Spare taken = Take(spare);
+  block->storage = taken.storage;
+  block->last_use = taken.last_use;
   return true;
+}
+
+Allocator::Spare Allocator::Take(std::multimap<size_t, Spare>::iterator spare) {
+  const Spare taken = spare->second;
+  spare_bytes_ -= spare->first;
+  ages_.erase(taken.freed);
+  spares_.erase(spare);
+  return taken;
 }
 
 Block* Allocator::Find(uint64_t number) {
@@ -53,24 +67,43 @@ void Allocator::Free(uint64_t number) {
   const auto found = blocks_.find(number);
   if (found == blocks_.end()) return;
   const Block& block = found->second;
+  const size_t bytes = block.storage->bytes();
   live_bytes_ -= block.bytes;
-  spare_bytes_ += block.storage->bytes();
-  spares_.emplace(block.storage->bytes(), Spare{block.storage, block.last_use, ++frees_});
+  occupied_bytes_ -= bytes;
+  spare_bytes_ += bytes;
+  const uint64_t freed = ++frees_;
+  ages_.emplace(freed, spares_.emplace(bytes, Spare{block.storage, block.last_use, freed}));
   blocks_.erase(found);
-  Trim();
+  KeepAtMost(AllowedSpare());
+}
+
+size_t Allocator::AllowedSpare() const {
+  const size_t peak = std::max(peak_bytes_, last_peak_bytes_);
+  return peak - occupied_bytes_ + std::max(peak / kOddShare, kOddBytes);
+}
+
+bool Allocator::EndWindow() {
+  last_peak_bytes_ = peak_bytes_;
+  peak_bytes_ = occupied_bytes_;
+  if (allocated_) {
+    KeepAtMost(AllowedSpare());
+  } else {
+    Trim();
+  }
+  allocated_ = false;
+  Sweep();
+  return !spares_.empty() || !leaving_.empty();
 }
 
 void Allocator::Trim() {
-  const size_t allowed = std::max(live_bytes_ / kSpareShare, kSpareBytes);
-  while (spare_bytes_ > allowed) {
-    // What was freed longest ago is least likely to be asked for.
-    const auto oldest = std::min_element(spares_.begin(), spares_.end(), [](const auto& a, const auto& b) {
-      return a.second.freed < b.second.freed;
-    });
-    spare_bytes_ -= oldest->first;
-    Drop(oldest->second.storage);
-    spares_.erase(oldest);
-  }
+  KeepAtMost(0);
+  last_peak_bytes_ = peak_bytes_ = occupied_bytes_;
+  Sweep();
+}
+
+void Allocator::KeepAtMost(size_t bytes) {
+  // What was freed longest ago is least likely to be asked for.
+  while (spare_bytes_ > bytes) Drop(Take(ages_.begin()->second).storage);
 }
 
 void Allocator::Drop(Storage* storage) {
@@ -97,8 +130,9 @@ void Allocator::Clear() {
   for (Storage* storage : leaving_) storage->Release();
   blocks_.clear();
   spares_.clear();
+  ages_.clear();
   leaving_.clear();
-  live_bytes_ = spare_bytes_ = reserved_bytes_ = 0;
+  live_bytes_ = spare_bytes_ = reserved_bytes_ = occupied_bytes_ = peak_bytes_ = last_peak_bytes_ = 0;
 }
 
 }  // namespace ss

@@ -68,6 +68,9 @@ Napi::Function Device::Define(Napi::Env env) {
                          InstanceMethod<&Device::Run>("run"),
                          InstanceMethod<&Device::Release>("release"),
                          InstanceMethod<&Device::Memory>("memory"),
+                         InstanceMethod<&Device::EndWindow>("endWindow"),
+                         InstanceMethod<&Device::Trim>("trim"),
+                         InstanceMethod<&Device::Threads>("threads"),
                          InstanceMethod<&Device::Dispose>("dispose"),
                      });
 }
@@ -106,7 +109,12 @@ void Device::StopThreads() {
   queue_->Stop();
 }
 
-void Device::AtEnd(void* device) { static_cast<Device*>(device)->StopThreads(); }
+void Device::AtEnd(void* data) {
+  Device* const device = static_cast<Device*>(data);
+  device->StopThreads();
+  // Nothing calls it any more.
+  device->call_.Release();
+}
 
 void Device::RequireOpen() const {
   if (closing_) throw Napi::Error::New(Env(), "the device is disposed");
@@ -136,9 +144,17 @@ Napi::Value Device::Alloc(const Napi::CallbackInfo& info) {
   const bool wanted = info[1].As<Napi::Boolean>().Value();
   bool zero = false;
   buffers_.Sweep();
-  const uint64_t number = buffers_.Allocate(static_cast<size_t>(bytes), &zero);
+  const uint64_t number = Allocate(static_cast<size_t>(bytes), &zero);
   if (number != 0 && wanted && !zero) Fill(*buffers_.Find(number));
   return Napi::Number::New(Env(), static_cast<double>(number));
+}
+
+uint64_t Device::Allocate(size_t bytes, bool* zero) {
+  if (const uint64_t number = buffers_.Allocate(bytes, zero); number != 0) return number;
+  // What was freed but is still used by what is enqueued comes back when that is done, which nothing else waits for.
+  queue_->WaitUntilDone();
+  buffers_.Trim();
+  return buffers_.Allocate(bytes, zero);
 }
 
 void Device::Fill(Block& block) {
@@ -239,11 +255,23 @@ void Device::Release(const Napi::CallbackInfo& info) {
 
 Napi::Value Device::Memory(const Napi::CallbackInfo&) {
   buffers_.Sweep();
-  Napi::Array answer = Napi::Array::New(Env(), 3);
+  Napi::Array answer = Napi::Array::New(Env(), 4);
   answer.Set(0u, Napi::Number::New(Env(), static_cast<double>(buffers_.live_bytes())));
   answer.Set(1u, Napi::Number::New(Env(), static_cast<double>(buffers_.live_buffers())));
   answer.Set(2u, Napi::Number::New(Env(), static_cast<double>(buffers_.reserved_bytes())));
+  answer.Set(3u, Napi::Number::New(Env(), static_cast<double>(buffers_.reservations())));
   return answer;
+}
+
+Napi::Value Device::EndWindow(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), !closing_ && buffers_.EndWindow());
+}
+
+void Device::Trim(const Napi::CallbackInfo&) { buffers_.Trim(); }
+
+Napi::Value Device::Threads(const Napi::CallbackInfo& info) {
+  RequireOpen();
+  return Napi::Number::New(info.Env(), queue_->threads());
 }
 
 void Device::Later(std::function<void(Napi::Env)> work) {
@@ -261,6 +289,7 @@ void Device::OnSettled(Napi::Env env) {
   called_.store(false);
   if (closing_) return;
   const uint64_t completed = queue_->completed();
+  buffers_.Sweep();
   while (!reading_.empty() && reading_.front().first <= completed) reading_.pop_front();
   if (waiting_ && completed >= last_awaited_) {
     waiting_ = false;

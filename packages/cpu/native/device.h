@@ -43,8 +43,14 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value Run(const Napi::CallbackInfo& info);
   /** release(list): as soon as the runs that were asked for are done */
   void Release(const Napi::CallbackInfo& info);
-  /** memory(): [live bytes, live buffers, reserved bytes] */
+  /** memory(): [live bytes, live buffers, reserved bytes, how often memory was taken from the system] */
   Napi::Value Memory(const Napi::CallbackInfo& info);
+  /** endWindow(): a stretch of time is over; true while there is memory that a later one could give back */
+  Napi::Value EndWindow(const Napi::CallbackInfo& info);
+  /** trim(): gives back what no buffer lives in */
+  void Trim(const Napi::CallbackInfo& info);
+  /** threads(): how many work, which may be fewer than were asked for */
+  Napi::Value Threads(const Napi::CallbackInfo& info);
   /** dispose(ended): drops what is pending, and calls back when the threads are gone */
   void Dispose(const Napi::CallbackInfo& info);
 
@@ -54,6 +60,8 @@ class Device : public Napi::ObjectWrap<Device> {
   Block& BlockOf(const Napi::Value& number);
   /** True when nothing on its way touches it. */
   bool Idle(const Block& block) const;
+  /** As the allocator's, after everything that is kept was given back when there is not enough. */
+  uint64_t Allocate(size_t bytes, bool* zero);
   void Fill(Block& block);
   List ListOf(const Napi::CallbackInfo& info);
   Napi::Value Enqueue(const List& list);

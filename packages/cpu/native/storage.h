@@ -29,7 +29,7 @@ class Storage {
     if (bytes > kMost) return nullptr;
     Storage* storage = new (std::nothrow) Storage(bytes);
     if (storage == nullptr) return nullptr;
-    if (bytes >= kHugePage && kMaps ? storage->Map() : storage->Take()) return storage;
+    if (bytes >= kMapped && kMaps ? storage->Map() : storage->Take()) return storage;
     delete storage;
     return nullptr;
   }
@@ -48,6 +48,8 @@ class Storage {
 
  private:
   static constexpr size_t kHugePage = size_t{2} << 20;
+  /** From here on straight from the system: what malloc gets back it may keep, and then nobody else has it. */
+  static constexpr size_t kMapped = size_t{256} << 10;
 #if defined(__SANITIZE_ADDRESS__)
   // It watches over what malloc hands out.
   static constexpr bool kMaps = false;
@@ -68,23 +70,23 @@ class Storage {
   }
 
   /**
-   * Large ones straight from the system, which gets them back whole, and on huge pages: a scan walks many rows at
-   * once, and their translations would not fit the TLB.
+   * From the system, which gets it back whole; large ones on huge pages: a scan walks many rows at once, and their
+   * translations would not fit the TLB.
    */
   bool Map() {
 #if SS_STORAGE_MAPS
     const size_t rounded = (bytes_ + kSmallPage - 1) / kSmallPage * kSmallPage;
-    void* mapped =
-        mmap(nullptr, rounded + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t align = bytes_ < kHugePage ? 0 : kHugePage;
+    void* mapped = mmap(nullptr, rounded + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) return false;
     char* begin = static_cast<char*>(mapped);
-    const size_t skip = (kHugePage - reinterpret_cast<uintptr_t>(begin) % kHugePage) % kHugePage;
+    const size_t skip = align == 0 ? 0 : (align - reinterpret_cast<uintptr_t>(begin) % align) % align;
     if (skip > 0) munmap(begin, skip);
-    if (skip < kHugePage) munmap(begin + skip + rounded, kHugePage - skip);
+    if (skip < align) munmap(begin + skip + rounded, align - skip);
     data_ = begin + skip;
     mapped_ = rounded;
 #if defined(MADV_HUGEPAGE)
-    madvise(data_, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
+    if (align != 0) madvise(data_, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
     return true;
 #else

@@ -40,7 +40,12 @@ export interface NativeDevice {
   prepare(words: Float64Array, count: number): [list: number, task: number];
   run(list: number): number;
   release(list: number): void;
-  memory(): [liveBytes: number, liveBuffers: number, reservedBytes: number];
+  memory(): [liveBytes: number, liveBuffers: number, reservedBytes: number, reservations: number];
+  /** True while there is memory that the end of a later window could give back. */
+  endWindow(): boolean;
+  trim(): void;
+  /** How many work, which may be fewer than were asked for. */
+  threads(): number;
   dispose(ended: () => void): void;
 }
 

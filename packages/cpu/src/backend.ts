@@ -19,6 +19,12 @@ import { Pending } from './pending.ts';
 
 type Calls = readonly BoundCall<number>[];
 
+/**
+ * Memory that was freed is kept for as long as this to be handed out again, twice as long at most: steps of a training
+ * loop or of a generation follow each other faster.
+ */
+const windowMilliseconds = 2000;
+
 /** The contract's backend over a native queue. Its buffers are numbers. */
 export class CpuBackend implements Backend<number> {
   readonly id = 'cpu';
@@ -29,17 +35,25 @@ export class CpuBackend implements Backend<number> {
   readonly #writer: CallWriter;
   readonly #pending: Pending = new Pending();
   readonly #native: NativeDevice;
+  /** Runs while there is memory that may have to be given back. */
+  #window: NodeJS.Timeout | undefined;
   #disposing: Promise<void> | undefined;
 
-  constructor(addon: Addon, device: DeviceInfo, threads: number) {
-    this.device = device;
+  /** @throws Error when the system starts not a single thread */
+  constructor(addon: Addon, threads: number) {
     this.ops = addon.ops.map(({ name }) => name as OpName);
     this.#addon = addon;
-    this.#threads = threads;
     this.#writer = new CallWriter(addon);
     this.#native = new addon.Device(threads, (completed, failures) =>
       this.#pending.settle(completed, failures),
     );
+    this.#threads = this.#native.threads();
+    const limit = `threads ${this.#threads} of ${threads}: the system starts no more`;
+    this.device = {
+      kind: 'cpu',
+      name: 'native',
+      facts: { isa: addon.isa(), threads: this.#threads, ...(this.#threads < threads && { limit }) },
+    };
   }
 
   assess(call: OpCall): Assessment {
@@ -107,7 +121,9 @@ export class CpuBackend implements Backend<number> {
   }
 
   free(buffer: number): void {
-    if (!this.#disposing) this.#native.free(buffer);
+    if (this.#disposing) return;
+    this.#native.free(buffer);
+    if (this.#window === undefined) this.#startWindow();
   }
 
   write(buffer: number, byteOffset: number, bytes: Uint8Array): void {
@@ -127,12 +143,31 @@ export class CpuBackend implements Backend<number> {
     return { liveBytes, liveBuffers, reservedBytes };
   }
 
+  /** How often memory was taken from the system. */
+  get reservations(): number {
+    return this.#native.memory()[3];
+  }
+
+  trim(): void {
+    this.#requireOpen();
+    this.#native.trim();
+  }
+
   /** What is pending is dropped: the op that runs ends early. */
   dispose(): Promise<void> {
+    clearTimeout(this.#window);
     return (this.#disposing ??= new Promise((ended) => {
       this.#native.dispose(ended);
       this.#pending.rejectAll(disposed());
     }));
+  }
+
+  /** Keeps no process alive. */
+  #startWindow(): void {
+    this.#window = setTimeout(() => {
+      this.#window = undefined;
+      if (this.#native.endWindow()) this.#startWindow();
+    }, windowMilliseconds).unref();
   }
 
   #requireOpen(): void {

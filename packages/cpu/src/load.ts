@@ -20,11 +20,14 @@ export async function load(
   const environment = readEnvironment();
   if (environment.cpuIsa !== undefined) limit(addon, environment.cpuIsa);
   const count = (threads === 'auto' ? environment.threads : threads) ?? usableCores();
-  return new CpuBackend(
-    addon,
-    { kind: 'cpu', name: 'native', facts: { isa: addon.isa(), threads: count } },
-    count,
-  );
+  try {
+    return new CpuBackend(addon, count);
+  } catch (cause) {
+    throw new SsError('backend-unavailable', `cpu cannot start a thread: ${(cause as Error).message}.`, {
+      hint: 'This user or container runs as many processes as it may: see ulimit -u, or the limit of pids.',
+      cause,
+    });
+  }
 }
 
 /** Libraries that this thread has opened, by path. */

@@ -1,7 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { expect } from 'vitest';
+import type { Engine } from '@ss/core';
+import { afterEach, beforeEach, describe, expect, vi } from 'vitest';
 import { nativeTest as test, open } from '../test/native.ts';
+import type { CpuBackend } from './backend.ts';
 
 test('everything is given back', async () => {
   await using engine = await open({ threads: 2 });
@@ -46,6 +48,140 @@ test('memory of equal size is handed out again', async () => {
   for (let i = 0; i < 100; i++) await round();
   expect(engine.memory().reservedBytes).toBe(before);
   weight.dispose();
+});
+
+/** How often memory was taken from the system. */
+const reservations = (engine: Engine): number => (engine.backend as CpuBackend).reservations;
+
+/** The gradient of a scan, whose results and scratch are three times as large as its inputs. */
+async function scanGradient(engine: Engine, L = 256): Promise<void> {
+  engine.scope(() => {
+    const [D, N] = [384, 16];
+    const u = engine.zeros([1, L, D]);
+    const [A, B] = [engine.zeros([D, N]), engine.zeros([1, L, N])];
+    const scan = { u, delta: u, A, B, C: B, z: u, softplus: true };
+    const { y } = engine.selectiveScan(scan);
+    engine.selectiveScanBackward({ ...scan, dy: y });
+  });
+  await engine.sync();
+}
+
+test('what a round of work needs is taken from the system once', async () => {
+  await using engine = await open();
+  for (let round = 0; round < 2; round++) await scanGradient(engine);
+  const before = reservations(engine);
+  for (let round = 0; round < 20; round++) await scanGradient(engine);
+  expect(reservations(engine)).toBe(before);
+});
+
+test('sizes that never come again are not kept beside what is needed', async () => {
+  await using engine = await open();
+  for (let i = 0; i < 400; i++) engine.zeros([500_000 + i * 1009]).dispose();
+  const largest = 4 * (500_000 + 399 * 1009);
+  expect(engine.memory().reservedBytes).toBeLessThan(1.07 * largest + 4 * 2 ** 20);
+});
+
+test('trim gives back at once what nothing lives in', async () => {
+  await using engine = await open();
+  using kept = engine.tensor([1, 2, 3]);
+  const program = engine.record({ x: { dtype: 'f32', shape: [3] } }, ({ x }) => engine.silu({ x }));
+  await engine.prepare(program);
+  await scanGradient(engine);
+  const { liveBytes, reservedBytes } = engine.memory();
+  expect(reservedBytes).toBeGreaterThan(liveBytes + 2 ** 20);
+  engine.trim();
+  expect(engine.memory()).toMatchObject({ liveBytes, reservedBytes: liveBytes });
+  expect(await program.run({ x: kept }).read()).toHaveLength(3);
+  await scanGradient(engine);
+});
+
+test('trim in the middle of work waits for nothing and takes nothing away that is used', async () => {
+  await using engine = await open();
+  using x = engine.tensor(new Float32Array(1_000_000).fill(1));
+  const results = Array.from({ length: 10 }, () => {
+    using between = engine.add({ a: x, b: x });
+    const y = engine.add({ a: between, b: x });
+    between.dispose();
+    engine.trim();
+    return y;
+  });
+  for (const y of results) expect((await y.read()).every((value) => value === 3)).toBe(true);
+  for (const y of results) y.dispose();
+  await engine.sync();
+  engine.trim();
+  expect(engine.memory().reservedBytes).toBe(engine.memory().liveBytes);
+});
+
+describe('as time goes by', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+  const window = 2000;
+
+  test('idle memory goes back', async () => {
+    await using engine = await open();
+    using kept = engine.zeros([1000]);
+    await scanGradient(engine);
+    vi.advanceTimersByTime(window);
+    const { reservedBytes } = engine.memory();
+    expect(reservedBytes).toBeGreaterThan(2 ** 20);
+    vi.advanceTimersByTime(window);
+    expect(engine.memory().reservedBytes).toBe(4 * kept.size);
+    // Nothing is left to be looked after.
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('a phase that needed much is forgotten, one that goes on is not', async () => {
+    await using engine = await open();
+    for (let cycle = 0; cycle < 3; cycle++) {
+      for (let i = 0; i < 3; i++) await scanGradient(engine, 2048);
+      const before = reservations(engine);
+      for (let i = 0; i < 6; i++) {
+        await scanGradient(engine, 2048);
+        vi.advanceTimersByTime(window / 2);
+      }
+      expect(reservations(engine)).toBe(before);
+      const large = engine.memory().reservedBytes;
+      for (let i = 0; i < 5; i++) {
+        engine.zeros([100_000]).dispose();
+        vi.advanceTimersByTime(window / 2);
+      }
+      expect(engine.memory().reservedBytes).toBeLessThan(large / 4);
+      expect(engine.memory().reservedBytes).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  test('nothing is looked after once the engine is disposed', async () => {
+    const engine = await open();
+    await scanGradient(engine);
+    expect(vi.getTimerCount()).toBe(1);
+    await engine.dispose();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+test('what is counted adds up, whatever is allocated, freed, trimmed and forgotten', async () => {
+  await using engine = await open();
+  const { backend } = engine;
+  let random = 1;
+  const below = (limit: number): number => (random = (random * 48271) % 2147483647) % limit;
+  const live = new Map<unknown, number>();
+  for (let i = 0; i < 3000; i++) {
+    const [buffer] = [...live.keys()].slice(below(Math.max(1, live.size)));
+    if (below(2) === 0 || buffer === undefined) {
+      const bytes = 1 + below(2 ** (1 + below(22)));
+      live.set(backend.alloc(bytes, { zero: below(2) === 0 }), bytes);
+    } else {
+      backend.free(buffer);
+      live.delete(buffer);
+    }
+    if (below(100) === 0) backend.trim!();
+    const { liveBytes, liveBuffers, reservedBytes } = backend.memory();
+    expect(liveBuffers).toBe(live.size);
+    expect(reservedBytes).toBeGreaterThanOrEqual(liveBytes);
+  }
+  for (const buffer of live.keys()) backend.free(buffer);
+  backend.trim!();
+  expect(backend.memory()).toEqual({ liveBytes: 0, liveBuffers: 0, reservedBytes: 0 });
 });
 
 setFlagsFromString('--expose-gc');
@@ -112,12 +248,15 @@ test('a thousand engines opened and disposed leave nothing behind, threads inclu
 test('more than there is is refused with its size, and the rest goes on', async () => {
   await using engine = await open();
   const x = engine.tensor([1, 2, 3]);
+  engine.zeros([2 ** 20]).dispose();
   expect(() => engine.backend.alloc(2 ** 50, { zero: false })).toThrow(
     expect.objectContaining({
       code: 'out-of-memory',
       details: expect.objectContaining({ requested: 2 ** 50 }),
     }) as Error,
   );
+  // Everything that was kept has been given back before.
+  expect(engine.memory().reservedBytes).toBe(engine.memory().liveBytes);
   expect([...(await engine.add({ a: x, b: x }).read())]).toEqual([2, 4, 6]);
 });
 

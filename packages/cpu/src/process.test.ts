@@ -102,6 +102,31 @@ test('workers and the main thread work at once, each with an engine of its own',
   expect(await run(imports + inWorker(body, both))).toBe(`${2048 * 2048} exit 0,exit 0,exit 0`);
 });
 
+test('memory that is kept is given back before more is refused', async ({ skip }) => {
+  skip(process.platform !== 'linux', 'the limit is set with prlimit, which is of Linux');
+  const printed = await run(`${imports}
+    import { execFileSync } from 'node:child_process';
+    import { readFileSync } from 'node:fs';
+    const engine = await open({ threads: 1 });
+    const MiB = 2 ** 20;
+    const [, used] = /VmSize:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
+    execFileSync('prlimit', ['--pid', String(process.pid), '--as=' + (Number(used) * 1024 + 1200 * MiB)]);
+    // Still in use when it is freed, and too small for the next one.
+    const x = engine.zeros([150 * MiB]);
+    const view = x.slice(0, 0, 1000);
+    engine.copy({ x: view });
+    for (const each of [view, x]) each.dispose();
+    const y = engine.zeros([200 * MiB]);
+    console.log(y.size / MiB);
+    try {
+      engine.zeros([300 * MiB]);
+    } catch (error) {
+      console.log(error.code);
+    }
+  `);
+  expect(printed).toBe('200\nout-of-memory');
+});
+
 test('the instruction set can be limited for the whole process', async ({ skip }) => {
   const on = async (SS_CPU_ISA: string): Promise<{ isa: string; bits: string }> => {
     const body = `

@@ -21,8 +21,9 @@ export class Weights {
     into.set(spec.key, placeParameter(this.#engine, spec, value, this.#dtype));
   }
 
-  /** The parts of a model that are weights. */
+  /** The parts of a model that are weights, once all are placed. What they were packed from is given back. */
   parts(block: MambaConfig): Pick<ModelParts, 'embedding' | 'normWeight' | 'headWeight' | 'layers'> {
+    this.#engine.trim();
     return {
       embedding: this.#outer.get('embedding')!,
       normWeight: this.#outer.get('norm')!,

@@ -161,7 +161,7 @@ export class WebGpuBackend implements Backend<Allocation> {
 
   alloc(byteLength: number, { zero, bank = 0 }: AllocOptions): Allocation {
     this.#requirePresent();
-    const allocation = this.#pages.alloc(byteLength, bank);
+    const allocation = this.#allocate(byteLength, bank);
     this.#liveBytes += byteLength;
     this.#liveBuffers++;
     if (zero) this.#stream.clear(allocation);
@@ -204,10 +204,27 @@ export class WebGpuBackend implements Backend<Allocation> {
     };
   }
 
+  trim(): void {
+    this.#requirePresent();
+    this.#stream.trim();
+    this.#pages.trim();
+  }
+
   dispose(): void {
     if (!this.#gone) this.#stream.dispose();
     this.#pages.dispose();
     if (this.#owned) this.#gpu.destroy();
+  }
+
+  /** What banks keep for themselves goes to the one that needs it, before memory is refused. */
+  #allocate(byteLength: number, bank: number): Allocation {
+    try {
+      return this.#pages.alloc(byteLength, bank);
+    } catch (error) {
+      if (!SsError.is(error, 'out-of-memory')) throw error;
+      this.trim();
+      return this.#pages.alloc(byteLength, bank);
+    }
   }
 
   #requirePresent(): void {
@@ -218,7 +235,7 @@ export class WebGpuBackend implements Backend<Allocation> {
   #lower(calls: Calls, copies: Allocation[]): { readonly lowered: Lowered; readonly call: number }[] {
     const { mostBindings } = this.#means;
     const alloc = (byteLength: number): Allocation => {
-      const memory = this.#pages.alloc(byteLength, 0);
+      const memory = this.#allocate(byteLength, 0);
       copies.push(memory);
       return memory;
     };

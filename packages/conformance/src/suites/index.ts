@@ -9,6 +9,7 @@ import { golden } from './golden.ts';
 import { large } from './large.ts';
 import { layoutSuite } from './layouts.ts';
 import { manyAxes } from './many-axes.ts';
+import { memory } from './memory.ts';
 import { nonFinite } from './non-finite.ts';
 import { officialGrid } from './official-grid.ts';
 import { order } from './order.ts';
@@ -36,6 +37,7 @@ export const suites: readonly Suite[] = [
   repetition,
   capabilities,
   order,
+  memory,
   programs,
   packing,
   failures,

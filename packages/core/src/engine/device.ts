@@ -179,6 +179,12 @@ export class Device implements StorageOwner {
     if (!this.#disposing) this.queue.submit({ label, reads: [], writes: [] }, giveBack);
   }
 
+  /** In the order of the calls: what was freed before is given back. */
+  trim(): void {
+    this.requireOpen();
+    this.finally('Giving back memory', () => this.backend.trim?.());
+  }
+
   dispose(): Promise<void> {
     return (this.#disposing ??= this.#dispose());
   }

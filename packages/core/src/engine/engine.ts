@@ -226,6 +226,17 @@ export class Engine extends OpMethods implements AsyncDisposable, Disposable {
     return this.#device.memory();
   }
 
+  /**
+   * Gives memory back at once that the backend keeps for later: freed buffers are handed out again without asking the
+   * system. It is never wrong, and costs the next calls the time to take memory anew; worth it after a phase that needed
+   * much. A backend that keeps nothing does nothing.
+   * @throws SsError `engine-disposed`, `device-lost`
+   */
+  trim(): void {
+    this.#device.trim();
+    for (const fallback of this.#fallbacks) fallback.trim?.();
+  }
+
   /** Waits for what is enqueued, then frees the device and everything on it. */
   dispose(): Promise<void> {
     return (this.#disposing ??= this.#dispose());

@@ -2,9 +2,16 @@
 export class FreeList {
   /** Free ranges by address. */
   readonly #ranges: { start: number; end: number }[];
+  readonly #byteLength: number;
 
   constructor(byteLength: number) {
+    this.#byteLength = byteLength;
     this.#ranges = [{ start: 0, end: byteLength }];
+  }
+
+  /** Whether nothing is taken. */
+  get empty(): boolean {
+    return this.#ranges[0]?.end === this.#byteLength && this.#ranges[0].start === 0;
   }
 
   /** @returns the address of `byteLength` free bytes, or undefined when there is no such hole */

@@ -87,6 +87,16 @@ export class Pages {
     else this.#shared.get(page)?.give(address, roundUp(byteLength));
   }
 
+  /** Gives pages back to the device that no tensor lies in. Nothing encoded may refer to them. */
+  trim(): void {
+    for (const [page, list] of this.#shared) {
+      if (!list.empty) continue;
+      this.#shared.delete(page);
+      this.#reserved.set(page.bank, this.#reserved.get(page.bank)! - page.byteLength);
+      this.#drop(page);
+    }
+  }
+
   dispose(): void {
     for (const page of this.#shared.keys()) this.#drop(page);
     this.#shared.clear();

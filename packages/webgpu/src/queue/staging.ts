@@ -57,7 +57,8 @@ export class ReadStaging {
     this.#open = [];
   }
 
-  dispose(): void {
+  /** Gives buffers back that are kept for the next reads. */
+  trim(): void {
     for (const buffer of this.#idle.splice(0)) buffer.destroy();
   }
 

@@ -155,9 +155,14 @@ export class CommandStream {
     this.#staging.map(done.promise);
   }
 
-  dispose(): void {
+  /** Submits what has been encoded, and gives back what is kept for later reads. */
+  trim(): void {
     this.flush();
-    this.#staging.dispose();
+    this.#staging.trim();
+  }
+
+  dispose(): void {
+    this.trim();
     this.#uniform.destroy();
   }
 
