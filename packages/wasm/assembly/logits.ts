@@ -10,18 +10,21 @@ import { idAt, listByValue } from './sort';
 
 const NONE: f32 = -Infinity;
 
-/** The first `count` logits of a row as f32, padded; `clean` turns NaN into -infinity. */
-function loadLogits(to: usize, a: LogitsArgs, row: u32, count: u32, clean: bool): void {
+/** The first `count` logits of a row as f32, padded. */
+function loadLogits(to: usize, a: LogitsArgs, row: u32, count: u32): void {
   loadRow(to, a.logits + row * a.logitsR, a.logitsV, a.dtype, count);
   const end = to + (<usize>count << 2);
   const padded = to + (<usize>((count + 3) & ~3) << 2);
   for (let at = end; at < padded; at += 4) store<f32>(at, NONE);
-  if (!clean) return;
-  const none = f32x4.splat(NONE);
-  for (let at = to; at < end; at += 16) {
+}
+
+function hasNaN(row: usize, count: u32): bool {
+  let faults = i32x4.splat(0);
+  for (let at = row, end = row + (<usize>count << 2); at < end; at += 16) {
     const x = v128.load(at);
-    v128.store(at, v128.bitselect(x, none, f32x4.eq(x, x)));
+    faults = v128.or(faults, f32x4.ne(x, x));
   }
+  return v128.any_true(faults);
 }
 
 /** The largest value; NaN is never larger. */
@@ -34,7 +37,7 @@ function largest(row: usize, count: u32): f32 {
   );
 }
 
-/** The lowest index of a value that is in the row; 0 when nothing but NaN and -infinity is. */
+/** The lowest index of a value that is in the row; 0 for -infinity. */
 function firstOf(row: usize, value: f32, count: u32): u32 {
   if (value == NONE) return 0;
   let i: u32 = 0;
@@ -82,7 +85,7 @@ export function crossEntropy(args: usize, begin: u32, end: u32, scratch: usize):
     if (target >= <i32>a.V) return r + 1;
     let loss: f32 = 0;
     if (target >= 0) {
-      loadLogits(scratch, a, r, a.V, false);
+      loadLogits(scratch, a, r, a.V);
       const picked = load<f32>(scratch + (<usize>target << 2));
       loss = <f32>(logSumExp(scratch, a.V) - picked);
     }
@@ -94,8 +97,11 @@ export function crossEntropy(args: usize, begin: u32, end: u32, scratch: usize):
 export function argmax(args: usize, begin: u32, end: u32, scratch: usize): u32 {
   const a = changetype<LogitsArgs>(args);
   for (let r = begin; r < end; r++) {
-    loadLogits(scratch, a, r, a.vocabulary, false);
-    store<u32>(a.ids + (r << 2), firstOf(scratch, largest(scratch, a.vocabulary), a.vocabulary));
+    loadLogits(scratch, a, r, a.vocabulary);
+    const id: i32 = hasNaN(scratch, a.vocabulary)
+      ? -1
+      : firstOf(scratch, largest(scratch, a.vocabulary), a.vocabulary);
+    store<i32>(a.ids + (r << 2), id);
   }
   return 0;
 }
@@ -110,13 +116,19 @@ export function argmax(args: usize, begin: u32, end: u32, scratch: usize): u32 {
 export function sample(args: usize, begin: u32, end: u32, scratch: usize): u32 {
   const a = changetype<LogitsArgs>(args);
   for (let r = begin; r < end; r++) {
-    loadLogits(scratch, a, r, a.vocabulary, true);
+    loadLogits(scratch, a, r, a.vocabulary);
     const total = logSumExp(scratch, a.vocabulary);
     if (!penalise(scratch, a, r)) return r + 1;
+    // The softmax of NaN or infinity, or of nothing but -infinity, is no distribution.
+    if (total != total) {
+      store<i32>(a.ids + (r << 2), -1);
+      store<f32>(a.logProbs + (r << 2), NaN);
+      continue;
+    }
     const id = draw(scratch, a, load<f32>(a.uniform + r * a.uniformR));
     store<u32>(a.ids + (r << 2), id);
     const logit = givenLogit(a, r, id, scratch);
-    store<f32>(a.logProbs + (r << 2), <f32>((logit == logit ? logit : NONE) - total));
+    store<f32>(a.logProbs + (r << 2), <f32>(logit - total));
   }
   return 0;
 }
@@ -148,7 +160,7 @@ function draw(row: usize, a: LogitsArgs, uniform: f32): u32 {
   const minP = load<f64>(changetype<usize>(a), offsetof<LogitsArgs>('minP0'));
   const most = largest(row, V);
   const cooling = <f32>(1 / temperature);
-  // Nothing finite to tell the ids apart, or nothing but the largest counts.
+  // The penalty left nothing finite to tell the ids apart, or nothing but the largest counts.
   if (most - most != 0 || cooling == Infinity) return firstOf(row, most, V);
 
   const weights = row + (<usize>((V + 3) & ~3) << 2);

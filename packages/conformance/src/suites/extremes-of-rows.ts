@@ -6,6 +6,7 @@ import { withElement, withElements } from '../calls/edit.ts';
 import { argmaxCall, crossEntropyCall, distinctLogits, sampleCall } from '../calls/logits.ts';
 import type { Suite } from '../case.ts';
 import { fill, values } from '../values.ts';
+import type { Values } from '../values.ts';
 import { gradientsOf, referenceSuite } from './named.ts';
 import type { Named } from './named.ts';
 
@@ -108,6 +109,7 @@ export const extremesOfRows: Suite = referenceSuite('extremes', {
       'nothing but -Infinity',
       () => makeCall('argmax', { logits: values([-Infinity, -Infinity, -Infinity], [1, 3], 'f32') }),
     ],
+    ...withoutDistribution((logits, vocabulary) => makeCall('argmax', { logits }, { vocabulary })),
     [
       'padding holds the largest',
       (random) => withElement(argmaxCall({ R: 1, V: 9, vocabulary: 8 }, random), 'logits', [0, 8], 1000),
@@ -175,6 +177,40 @@ function losses(): Named[] {
   ];
 }
 
+/** Rows that have no softmax, between rows that have one. */
+function withoutDistribution(
+  call: (logits: Values, vocabulary: number | undefined) => Call,
+  V = 37,
+): Named[] {
+  const row = (fill: (v: number) => number): number[] => Array.from({ length: V }, (_, v) => fill(v));
+  const ordinary = row((v) => (v * 7) % V);
+  const only = (at: number, value: number): number[] => ordinary.with(at, value);
+  const rows: readonly (readonly [what: string, row: readonly number[]])[] = [
+    ['NaN first', only(0, NaN)],
+    ['NaN last', only(V - 1, NaN)],
+    ['NaN in the middle', only(V >> 1, NaN)],
+    ['nothing but NaN', row(() => NaN)],
+    ['NaN among -Infinity', row((v) => (v === 3 ? NaN : -Infinity))],
+    ['NaN beside Infinity', only(4, NaN).with(5, Infinity)],
+    ['-NaN', only(2, -NaN)],
+    ['Infinity', only(6, Infinity)],
+    ['Infinity twice', only(6, Infinity).with(V - 2, Infinity)],
+    ['nothing but Infinity', row(() => Infinity)],
+    ['nothing but -Infinity', row(() => -Infinity)],
+    ['one number among -Infinity', row((v) => (v === 3 ? -5 : -Infinity))],
+  ];
+  return rows.flatMap(([what, numbers]): Named[] => [
+    ...dtypes.map((dtype): Named => [
+      `${what},dtype=${dtype}`,
+      () => call(values([...ordinary, ...numbers, ...ordinary], [3, V], dtype), undefined),
+    ]),
+    [
+      `${what},in the padding`,
+      () => call(values([...ordinary, ...numbers, ...ordinary, ...numbers], [2, 2 * V], 'f32'), V),
+    ],
+  ]);
+}
+
 function samples(): Named[] {
   const at = (call: Call, uniform: number): Call => withElements(call, 'uniform', () => uniform);
   return [
@@ -202,6 +238,22 @@ function samples(): Named[] {
       (random) =>
         withElements(sampleCall({ V: 7, recent: true, penalty: 1.5 }, random), 'recentIds', () => 3),
     ],
+    ...[
+      {},
+      { temperature: 0 },
+      { temperature: 0.7, topK: 5, topP: 0.9, minP: 0.05 },
+      { recent: true, repetitionPenalty: 1.3 },
+    ].flatMap(({ recent, ...rules }) =>
+      withoutDistribution((logits, vocabulary) => {
+        const R = logits.shape[0]!;
+        const recentIds = recent && fill([R, 3], 'i32', (i) => i % 7);
+        return makeCall(
+          'sample',
+          { logits, uniform: fill([R], 'f32', () => 0.4), recentIds },
+          { ...rules, vocabulary },
+        );
+      }).map(([what, make]): Named => [`${what},${JSON.stringify({ recent, ...rules })}`, make]),
+    ),
     ['V=50280,topK=40', (random) => sampleCall({ V: 50280, R: 2, topK: 40, vocabulary: 50277 }, random)],
     [
       'every id in proportion',

@@ -14,7 +14,7 @@ export interface CrossEntropyArgs<X extends DType = DType> {
   readonly targets: Tensor;
 }
 
-/** The id of the largest logit per row; the lowest id among equals. */
+/** The id of the largest logit per row, the lowest among equals; -1 where a logit is NaN, which compares with nothing. */
 export interface ArgmaxArgs {
   /** (R, V) */
   readonly logits: Tensor;
@@ -26,6 +26,9 @@ export interface ArgmaxArgs {
  * Draws one id per row. In order: repetition penalty (Keskar et al. 2019), temperature, top-k, top-p
  * (Holtzman et al. 2020), min-p (Nguyen et al. 2024; relative to the largest probability left), then the
  * inverse of the cumulated distribution, most probable first, at `uniform`.
+ *
+ * A row has a distribution when its softmax has: no logit is NaN, and the largest is finite. A row without one (NaN
+ * anywhere, an infinite logit, nothing but -Infinity) draws the id -1 with the log probability NaN.
  */
 export interface SampleArgs {
   /** (R, V) */
@@ -54,9 +57,9 @@ export type SampleOptions = {
 };
 
 export interface SampleResult extends Disposable {
-  /** (R) i32 */
+  /** (R) i32; -1 where the row has no distribution */
   readonly ids: Tensor<'i32'>;
-  /** (R) f32: log softmax of the logits as given (padding left out) at the id drawn */
+  /** (R) f32: log softmax of the logits as given (padding left out) at the id drawn; NaN where there is none */
   readonly logProbs: Tensor<'f32'>;
 }
 

@@ -10,8 +10,9 @@ export function argmax({ inputs, outputs, options, sizes }: BoundCall<Uint8Array
   store(outputs['ids']!, ids);
 }
 
-/** The lowest index among the largest values; NaN is never larger. */
+/** The lowest index among the largest values; -1 where one is NaN. */
 export function largest(row: Float64Array): number {
+  if (row.some(Number.isNaN)) return -1;
   let best = 0;
   let value = -Infinity;
   for (const [id, logit] of row.entries()) {

@@ -18,14 +18,15 @@ describe('argmax', () => {
     expect([await id(1, 3, 3, 2), await id(-5, -2), await id(0, -0)]).toEqual([1, 1, 0]);
   });
 
-  test('never chooses NaN over a number, and finds infinity', async () => {
-    expect([
-      await id(NaN, -1, 2),
-      await id(1, NaN),
-      await id(1, Infinity),
-      await id(-Infinity, -1e300),
-    ]).toEqual([2, 0, 1, 1]);
-    expect([await id(NaN, NaN), await id(-Infinity, -Infinity)]).toEqual([0, 0]);
+  test('is -1 where a logit is NaN', async () => {
+    expect([await id(NaN, -1, 2), await id(1, NaN), await id(NaN, NaN), await id(NaN, Infinity)]).toEqual([
+      -1, -1, -1, -1,
+    ]);
+  });
+
+  test('finds infinity, and the first of equals', async () => {
+    expect([await id(1, Infinity), await id(-Infinity, -1e300)]).toEqual([1, 1]);
+    expect([await id(1, Infinity, Infinity), await id(-Infinity, -Infinity)]).toEqual([1, 0]);
   });
 
   test('leaves out padding', async () => {
@@ -155,10 +156,37 @@ describe('sample', () => {
     ]);
   });
 
-  test('NaN and minus infinity are never drawn while there is a number', async () => {
-    expect(await shares([NaN, 0, -Infinity, 0])).toEqual([0, 0.5, 0, 0.5]);
-    expect(await shares([NaN, NaN])).toEqual([1, 0]);
-    expect(await shares([0, Infinity])).toEqual([0, 1]);
+  test('minus infinity is never drawn', async () => {
+    expect(await shares([-Infinity, 0, -Infinity, 0])).toEqual([0, 0.5, 0, 0.5]);
+  });
+
+  test.each([0, 1])(
+    'is -1 with the log probability NaN without a distribution, temperature %j',
+    async (temperature) => {
+      const none = [
+        [NaN, 0],
+        [0, NaN],
+        [NaN, NaN],
+        [-Infinity, -Infinity],
+        [0, Infinity],
+        [Infinity, Infinity],
+      ];
+      for (const logits of none) {
+        const { ids, logProbs } = engine.sample({
+          logits: row(...logits),
+          uniform: tensor([0.5]),
+          temperature,
+        });
+        expect([await ids.read(), await logProbs.read()]).toEqual([
+          new Int32Array([-1]),
+          new Float32Array([NaN]),
+        ]);
+      }
+    },
+  );
+
+  test('padding may be NaN', async () => {
+    expect(await shares([0, 0, NaN], { vocabulary: 2 })).toEqual([0.5, 0.5, 0]);
   });
 
   test('the log probability is of the logits as given, without padding', async () => {

@@ -15,16 +15,18 @@ export function sample({ inputs, outputs, options, sizes }: BoundCall<Uint8Array
   const ids = new Int32Array(R);
   const logProbs = new Float64Array(R);
   for (let r = 0; r < R; r++) {
-    // NaN says nothing about how probable an id is, so it is never drawn.
-    const given = logits
-      .subarray(r * V, r * V + rules.vocabulary)
-      .map((l) => (Number.isNaN(l) ? -Infinity : l));
+    const given = logits.subarray(r * V, r * V + rules.vocabulary);
     const row = penalised(given, recent.subarray(r * H, (r + 1) * H), rules.repetitionPenalty, V);
-    ids[r] = draw(row, uniform[r]!, rules);
-    logProbs[r] = scalar.logSoftmax(given)[ids[r]!]!;
+    ids[r] = hasDistribution(given) ? draw(row, uniform[r]!, rules) : -1;
+    logProbs[r] = scalar.logSoftmax(given)[ids[r]!] ?? NaN;
   }
   store(outputs['ids']!, ids);
   store(outputs['logProbs']!, logProbs);
+}
+
+/** No logit is NaN, and the largest is finite. */
+function hasDistribution(row: Float64Array): boolean {
+  return Number.isFinite(row.reduce((a, b) => Math.max(a, b)));
 }
 
 /** Once for each recent id: a positive logit is divided, a negative one multiplied. */
@@ -55,7 +57,7 @@ function draw(row: Float64Array, uniform: number, { temperature, topK, topP, min
     cumulated += weight(id);
     if (cumulated > threshold) return id;
   }
-  // No finite logit to tell the ids apart.
+  // The sum was rounded down.
   return order[0]!;
 }
 

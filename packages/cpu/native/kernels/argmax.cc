@@ -1,4 +1,4 @@
-// The id of the largest logit of each row, the lowest among equals.
+// The id of the largest logit of each row, the lowest among equals; -1 where one is NaN.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/argmax.cc"
 #include "hwy/foreach_target.h"
@@ -10,7 +10,7 @@
 #define SS_ARGMAX_
 namespace ss {
 
-/** The best of a slice of a row; id 0 of -infinity where there is no number. */
+/** The best of a slice of a row; id 0 where all are -infinity, -1 where one is NaN. */
 struct Best {
   float value;
   int32_t id;
@@ -29,6 +29,7 @@ Best BestOf(const RowArg& logits, int64_t begin, int64_t end) {
   for (; begin < end; begin += kLogitsBlock) {
     const size_t count = HWY_MIN(kLogitsBlock, static_cast<size_t>(end - begin));
     const float* x = Floats({logits.at + begin * logits.step, logits.step, logits.dtype}, count, buffer);
+    if (HasNaN(x, count)) return {kNone, -1};
     const float largest = Largest(x, count);
     if (largest > best.value) best = {largest, static_cast<int32_t>(begin + static_cast<int64_t>(FirstOf(x, count, largest)))};
   }
@@ -89,9 +90,12 @@ std::vector<Phase> PlanArgmax(const Call& call) {
                   const Best* best = reinterpret_cast<const Best*>(scratch.shared);
                   for (int64_t row = 0; row < cut.R; row++) {
                     Best of_row = {-std::numeric_limits<float>::infinity(), 0};
-                    for (int64_t slice = 0; slice < cut.slices; slice++, best++)
+                    bool numbers = true;
+                    for (int64_t slice = 0; slice < cut.slices; slice++, best++) {
+                      numbers = numbers && best->id >= 0;
                       if (best->value > of_row.value) of_row = *best;
-                    *reinterpret_cast<int32_t*>(ids.data + row * ids.Step(0)) = of_row.id;
+                    }
+                    *reinterpret_cast<int32_t*>(ids.data + row * ids.Step(0)) = numbers ? of_row.id : -1;
                   }
                 }};
   return {std::move(slices), std::move(rows)};

@@ -40,6 +40,17 @@ HWY_INLINE float Largest(const float* x, size_t count) {
   return most;
 }
 
+HWY_INLINE bool HasNaN(const float* x, size_t count) {
+  const F32 d;
+  const size_t lanes = hn::Lanes(d);
+  auto found = hn::IsNaN(hn::Zero(d));
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) found = hn::Or(found, hn::IsNaN(hn::LoadU(d, x + i)));
+  bool any = !hn::AllFalse(d, found);
+  for (; i < count; i++) any = any || x[i] != x[i];
+  return any;
+}
+
 /** The lowest index of a value that is there. */
 HWY_INLINE size_t FirstOf(const float* x, size_t count, float value) {
   const F32 d;
@@ -96,7 +107,7 @@ struct LogSumExp {
     sum += Exponentials(x, count, most == kNone ? 0 : most, exponentials);
   }
 
-  /** NaN where a logit was NaN or infinity, -infinity where all were -infinity. */
+  /** NaN where a logit was NaN or infinity, -infinity where all were -infinity; finite otherwise. */
   double Value() const { return static_cast<double>(most) + std::log(sum); }
 };
 

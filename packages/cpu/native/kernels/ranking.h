@@ -19,7 +19,7 @@ struct Candidate {
 
 /** A row of logits that is drawn from, and what a thread works in. */
 struct Draw {
-  /** In f32, without NaN, -infinity in the places of those apart. */
+  /** In f32, -infinity in the places of those apart. */
   float* row;
   size_t count;
   /** Penalised logits, which are no longer f32. */

@@ -44,17 +44,12 @@ double TotalWeight(const float* row, size_t count, double most, double cooling) 
   return sum;
 }
 
-/** The row as f32 without NaN, which says nothing about how probable an id is. @returns log(sum exp) of it */
+/** The row as f32. @returns log(sum exp) of it, which is finite where the row has a distribution */
 double LoadLogits(const RowArg& logits, size_t count, float* row) {
-  const F32 d;
   LogSumExp total;
   for (size_t v = 0; v < count; v += kLogitsBlock) {
     const size_t block = HWY_MIN(kLogitsBlock, count - v);
     LoadRow(logits.at + static_cast<int64_t>(v) * logits.step, logits.step, logits.dtype, block, row + v);
-    ForLanes(block, row + v, [&](auto load) HWY_ATTR {
-      const auto x = load(row + v);
-      return hn::IfThenElse(hn::Eq(x, x), x, hn::Set(d, kNone));
-    });
     total.Add(row + v, block);
   }
   return total.Value();
@@ -71,7 +66,7 @@ Candidate BestOf(const Draw& draw) {
 
 uint32_t DrawId(const Draw& draw, const Rules& rules) {
   const Candidate best = BestOf(draw);
-  // Nothing finite to tell the ids apart, or nothing but the largest counts.
+  // Nothing but the largest counts, or the penalty left nothing finite to tell the ids apart.
   if (rules.temperature == 0 || !std::isfinite(best.value)) return best.id;
 
   Ranking ranking(draw, best.value, rules.temperature);
@@ -202,14 +197,20 @@ std::vector<Phase> PlanSample(const Call& call) {
              const RowArg row = {logits.data + r * logits.Step(0), logits.Step(1), logits.dtype};
              const double total = HWY_DYNAMIC_DISPATCH(LoadLogits)(row, count, draw.row);
              draw.apart_count = Penalise(recent, r, H, V, rules.penalty, draw);
+             int32_t& drawn_id = *reinterpret_cast<int32_t*>(ids.data + r * ids.Step(0));
+             float& log_prob = *reinterpret_cast<float*>(log_probs.data + r * log_probs.Step(0));
+             if (!std::isfinite(total)) {
+               drawn_id = -1;
+               log_prob = std::numeric_limits<float>::quiet_NaN();
+               return;
+             }
              const uint32_t id = HWY_DYNAMIC_DISPATCH(DrawId)(draw, rules);
              RowArg drawn = row;
              drawn.at += static_cast<int64_t>(id) * row.step;
              // As it was given, without penalty.
              HWY_DYNAMIC_DISPATCH(LoadLogits)(drawn, 1, draw.row);
-             *reinterpret_cast<int32_t*>(ids.data + r * ids.Step(0)) = static_cast<int32_t>(id);
-             *reinterpret_cast<float*>(log_probs.data + r * log_probs.Step(0)) =
-                 static_cast<float>(static_cast<double>(draw.row[0]) - total);
+             drawn_id = static_cast<int32_t>(id);
+             log_prob = static_cast<float>(static_cast<double>(draw.row[0]) - total);
            }}};
 }
 

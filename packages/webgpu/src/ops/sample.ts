@@ -29,10 +29,14 @@ function walk(text: string, of = 'of_id'): string {
 
 const perPart = lanes / parts;
 
-/** `first_largest(lane)`: the lowest id among the largest `of_id(id)` of the vocabulary; 0 when nothing is above -Infinity. */
+/**
+ * `first_largest(lane)`: the lowest id among the largest `of_id(id)` of the vocabulary; 0 when nothing is above -Infinity.
+ * Then `not_a_number` is 1 where one was NaN.
+ */
 const firstLargest = `
 var<workgroup> best_value: array<f32, LANES>;
 var<workgroup> best_id: array<u32, LANES>;
+var<workgroup> not_a_number: atomic<u32>;
 var<private> best: f32;
 var<private> best_of: u32;
 fn challenge(x: f32, id: u32) {
@@ -41,7 +45,7 @@ fn challenge(x: f32, id: u32) {
 fn first_largest(lane: u32) -> u32 {
   best = negative_infinity();
   best_of = 0xffffffffu;
-  ${walk('if (x > best) { best = x; best_of = v; }')}
+  ${walk('if (is_nan(x)) { atomicStore(&not_a_number, 1u); } else if (x > best) { best = x; best_of = v; }')}
   best_value[lane] = best;
   best_id[lane] = best_of;
   workgroupBarrier();
@@ -71,7 +75,7 @@ ${firstLargest}
 fn run(group: u32, lane: u32) {
   row = group;
   let id = first_largest(lane);
-  if (lane == 0u) { ids_put(group, id); }
+  if (lane == 0u) { ids_put(group, select(id, 0xffffffffu, atomicLoad(&not_a_number) == 1u)); }
 }`,
 };
 
@@ -148,10 +152,8 @@ ${negativeInfinity}
 ${total}
 ${largest}
 var<private> row: u32;
-// NaN says nothing about how probable an id is.
-fn real(x: f32) -> f32 { return select(x, negative_infinity(), is_nan(x)); }
-fn given(v: u32) -> f32 { return real(logits(row, v)); }
-fn of_id(v: u32) -> f32 { return ${has('adjusted') ? 'real(adjusted(row, v))' : 'given(v)'}; }
+fn given(v: u32) -> f32 { return logits(row, v); }
+fn of_id(v: u32) -> f32 { return ${has('adjusted') ? 'adjusted(row, v)' : 'given(v)'}; }
 ${firstLargest}
 
 // The largest logit.
@@ -317,8 +319,10 @@ fn run(group: u32, lane: u32) {
   ${walk('sum += select(exp_(x - largest_given), 1.0, x == largest_given);', 'given')}
   let log_sum = log_(total(sum, lane));
   if (lane == 0u) {
-    ids_put(group, id);
-    logProbs_put(group, bitcast<u32>(given(id) - largest_given - log_sum));
+    let infinite = (bitcast<u32>(largest_given) & 0x7fffffffu) == 0x7f800000u;
+    let none = infinite || atomicLoad(&not_a_number) == 1u;
+    ids_put(group, select(id, 0xffffffffu, none));
+    logProbs_put(group, select(bitcast<u32>(given(id) - largest_given - log_sum), 0x7fc00000u, none));
   }
 }`;
   },
