@@ -15,7 +15,7 @@ import type { Network, Prompt } from './network.ts';
 import { readSession } from './session/session-file.ts';
 import { checkAdvanceOptions, Session } from './session/session.ts';
 import type { AdvanceOptions } from './session/session.ts';
-import type { Tokenizer } from './tokenizer/tokenizer.ts';
+import type { EncodeOptions, Tokenizer } from './tokenizer/tokenizer.ts';
 import type { ModelWarning } from './warning.ts';
 
 /** What a model is made of. */
@@ -99,16 +99,18 @@ export class MambaModel implements Network, AsyncDisposable {
    * Draws a continuation of a text, or of ids. Nothing runs before the first piece is asked for; leaving the
    * loop stops the work.
    * @throws SsError `generate-option`, `prompt-empty`, `token-invalid`, `tokenizer-missing` at the call; from
-   * the loop `aborted`, `session-busy`, `execution-failed`
+   * the loop `aborted`, `session-busy`, `execution-failed`, `numerics-invalid`
    */
   generate(prompt: Prompt, options: GenerateOptions = {}): Generation {
     checkGenerateOptions(options);
-    const tokens = this.encode(prompt);
+    const { state, signal } = options;
+    const continues = (session: Session | undefined): boolean => (session?.tokens.length ?? 0) > 0;
+    const continued = continues(state);
+    const tokens = this.encode(prompt, { continued });
     const sampling = withDefaults(options, this.config.eosIds);
     if (sampling.stop.length > 0) this.#requireTokenizer('stop strings are');
-    const { state, signal } = options;
     state?.requireFrom(this);
-    if (tokens.length === 0 && (state?.tokens.length ?? 0) === 0) {
+    if (tokens.length === 0 && !continued) {
       throw failure('prompt-empty', 'There is no token to continue from.', {
         hint: 'Start with a prompt of at least one token.',
       });
@@ -116,7 +118,9 @@ export class MambaModel implements Network, AsyncDisposable {
     return new Generation({
       network: this,
       tokenizer: this.tokenizer,
-      prompt: tokens,
+      // Something else may have come into the session before the first piece is asked for.
+      prompt: () =>
+        continues(state) === continued ? tokens : this.encode(prompt, { continued: !continued }),
       sampling,
       signal,
       session: state,
@@ -267,9 +271,9 @@ export class MambaModel implements Network, AsyncDisposable {
   }
 
   /** @throws SsError `tokenizer-missing`, `token-invalid` */
-  encode(prompt: Prompt): readonly number[] {
+  encode(prompt: Prompt, options?: EncodeOptions): readonly number[] {
     const ids =
-      typeof prompt === 'string' ? this.#requireTokenizer('text is').encode(prompt) : listed(prompt);
+      typeof prompt === 'string' ? this.#requireTokenizer('text is').encode(prompt, options) : listed(prompt);
     const { vocabulary } = this.config;
     const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
     if (wrong === undefined) return ids;

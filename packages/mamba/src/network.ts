@@ -1,6 +1,7 @@
 import type { Computed, DType, Engine, FloatTensor, Tensor } from '@ss/core';
 import type { Layer, LayerState } from '@ss/mamba-block';
 import type { ModelConfig } from './model-config.ts';
+import type { EncodeOptions } from './tokenizer/tokenizer.ts';
 
 /** What sessions and generations need of a model: its layers in order, and what stands around them. */
 export interface Network {
@@ -15,7 +16,7 @@ export interface Network {
   /** (..., K) to logits (..., rows) */
   head<X extends DType>(x: Tensor<X>): Computed<X>;
   /** Ids of a text, or ids that were checked. */
-  encode(prompt: Prompt): readonly number[];
+  encode(prompt: Prompt, options?: EncodeOptions): readonly number[];
 }
 
 export type Prompt = string | readonly number[];

@@ -4,6 +4,7 @@ import type { Network } from '../network.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { Batch } from './batch.ts';
 import type { Piece } from './generation.ts';
+import { noDistribution } from './no-distribution.ts';
 import type { GenerateOptions, Sampling } from './options.ts';
 import { pause } from './pause.ts';
 import { Pieces } from './pieces.ts';
@@ -90,6 +91,7 @@ async function* generate(
       for (const [prompt, one] of texts.entries()) {
         if (one.end !== undefined) continue;
         const { id, logProb } = drawn[prompt]!;
+        if (id < 0) throw noDistribution(`of prompt ${prompt} in step ${index}`, { prompt, step: index });
         one.tokens.push(id);
         const { text, end } = one.shown.add(id, index);
         one.end = end;
@@ -117,7 +119,7 @@ function begin({ tokenizer, sampling }: BatchStart, prompt: readonly number[], s
   return {
     seed,
     random: new CounterRandom(seed),
-    shown: new Shown(tokenizer, sampling),
+    shown: new Shown(tokenizer, sampling, { before: prompt, goesOn: false }),
     promptTokens: prompt.length,
     tokens: [...prompt],
     end: undefined,

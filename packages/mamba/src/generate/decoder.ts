@@ -1,11 +1,12 @@
 import { tensor } from '@ss/core';
-import type { InputSpec, Program, Tensor } from '@ss/core';
+import type { Engine, InputSpec, Program, Tensor } from '@ss/core';
 import type { LayerState } from '@ss/mamba-block';
 import { stepLayers } from '../network.ts';
 import type { Network } from '../network.ts';
 import type { Sampling } from './options.ts';
 
 export interface Drawn {
+  /** -1 where the logits are no distribution. */
   readonly id: number;
   readonly logProb: number;
 }
@@ -27,6 +28,7 @@ export class Decoder implements Disposable {
   /** (B) i32: the tokens to run next */
   readonly #tokens: Tensor;
   readonly #window: number;
+  readonly #engine: Engine;
 
   /** @param newest the last token of each text, which is not in the states yet */
   constructor(
@@ -38,6 +40,7 @@ export class Decoder implements Disposable {
     const { engine, layers, config } = network;
     const { temperature, topK, topP, minP, repetitionPenalty } = sampling;
     this.#window = repetitionPenalty === 1 ? 0 : sampling.repetitionWindow;
+    this.#engine = engine;
     const batch = newest.length;
     this.#tokens = engine.state([batch], 'i32');
     engine.assign(this.#tokens, tensor(Int32Array.from(newest)));
@@ -76,7 +79,8 @@ export class Decoder implements Disposable {
   }
 
   /**
-   * Runs the waiting token of each text and draws the next.
+   * Runs the waiting token of each text and draws the next. A text for which nothing can be drawn runs on with some
+   * token, so that the others can.
    * @param texts all tokens so far, for the repetition penalty
    */
   async next(uniforms: readonly number[], texts: readonly (readonly number[])[]): Promise<Drawn[]> {
@@ -85,12 +89,15 @@ export class Decoder implements Disposable {
       const recent = tokens.slice(tokens.length - Math.min(window, tokens.length));
       return Array.from({ length: window }, (_, i) => recent[i] ?? empty);
     });
-    const { ids, logProbs } = this.#program.run({
+    const outputs = this.#program.run({
       uniform: tensor(uniforms),
       ...(window > 0 && { recent: tensor(Int32Array.from(padded), [texts.length, window]) }),
     });
-    const [drawn, probabilities] = await Promise.all([ids.read(), logProbs.read()]);
-    return texts.map((_, i) => ({ id: Number(drawn[i]), logProb: Number(probabilities[i]) }));
+    const [drawn, probabilities] = await Promise.all([outputs.ids.read(), outputs.logProbs.read()]);
+    const ids = texts.map((_, i) => Number(drawn[i]));
+    if (ids.some((id) => id < 0))
+      this.#engine.assign(this.#tokens, tensor(Int32Array.from(ids, (id) => Math.max(id, 0))));
+    return ids.map((id, i) => ({ id, logProb: Number(probabilities[i]) }));
   }
 
   [Symbol.dispose](): void {

@@ -4,6 +4,7 @@ import type { Network } from '../network.ts';
 import type { Session } from '../session/session.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { Decoder } from './decoder.ts';
+import { noDistribution } from './no-distribution.ts';
 import type { Sampling } from './options.ts';
 import { pause } from './pause.ts';
 import { Pieces } from './pieces.ts';
@@ -26,7 +27,8 @@ export interface Piece {
 export interface GenerationStart {
   readonly network: Network;
   readonly tokenizer: Tokenizer | undefined;
-  readonly prompt: readonly number[];
+  /** Asked for when the generation begins. */
+  prompt(): readonly number[];
   readonly sampling: Sampling;
   readonly signal: AbortSignal | undefined;
   /** The session to continue; without one, `open` makes one that is freed at the end. */
@@ -63,14 +65,16 @@ async function* generate(
   let reason: StopReason = 'cancelled';
   try {
     using _ = session.lock();
-    session.append(start.prompt);
+    session.append(start.prompt());
     using decoder = await ready(start, session, meter);
     const random = new CounterRandom(sampling.seed);
-    const shown = new Shown(start.tokenizer, sampling);
+    const goesOn = start.session !== undefined;
+    const shown = new Shown(start.tokenizer, sampling, { before: session.tokens, goesOn });
     for (let index = 0; ; index++) {
       throwIfAborted(signal, 'generating');
       session.requireOpen();
       const { id, logProb } = await draw(decoder.it, random.at(index), session, meter);
+      if (id < 0) throw noDistribution(`in step ${index}`, { step: index });
       const { text, end } = shown.add(id, index);
       reason = end ?? reason;
       yield { text, id, logProb, index };
@@ -113,7 +117,7 @@ async function draw(
 ): Promise<{ id: number; logProb: number }> {
   using _ = meter.start();
   const [drawn] = await decoder.next([uniform], [session.tokens]);
-  session.drawn(drawn!.id);
-  meter.drawn(1);
+  session.drawn(drawn!.id < 0 ? undefined : drawn!.id);
+  if (drawn!.id >= 0) meter.drawn(1);
   return drawn!;
 }

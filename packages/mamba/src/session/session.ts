@@ -3,6 +3,7 @@ import type { OptionNames, SsError } from '@ss/core';
 import { assignState, clearState, cloneState, disposeState } from '@ss/mamba-block';
 import type { LayerState } from '@ss/mamba-block';
 import { failure } from '../errors.ts';
+import { noDistribution } from '../generate/no-distribution.ts';
 import { checkChunk } from '../generate/options.ts';
 import { pause } from '../generate/pause.ts';
 import { stepLayers } from '../network.ts';
@@ -77,14 +78,17 @@ export class Session implements Disposable {
    */
   async prefill(prompt: Prompt, options: AdvanceOptions = {}): Promise<void> {
     checkAdvanceOptions('prefill()', options);
-    const tokens = this.#network.encode(prompt);
+    const tokens = this.#network.encode(prompt, { continued: this.#tokens.length > 0 });
     const chunk = checkChunk(options.chunk);
     using _ = this.lock();
     this.append(tokens);
     await this.catchUp({ ...options, chunk });
   }
 
-  /** Logits (rows) after the newest token. @throws SsError `prompt-empty`, `aborted`, `session-busy` */
+  /**
+   * Logits (rows) after the newest token.
+   * @throws SsError `prompt-empty`, `aborted`, `session-busy`, `numerics-invalid`
+   */
   async logits(options: AdvanceOptions = {}): Promise<Float32Array> {
     checkAdvanceOptions('logits()', options);
     const chunk = checkChunk(options.chunk);
@@ -98,6 +102,11 @@ export class Session implements Disposable {
     });
     this.#absorbed = this.#tokens.length;
     const logits = (await result.read()) as Float32Array;
+    // What rows after the vocabulary hold is padding.
+    const largest = logits
+      .subarray(0, this.#network.config.vocabulary)
+      .reduce((a, b) => Math.max(a, b), -Infinity);
+    if (!Number.isFinite(largest)) throw noDistribution(`after token ${this.#tokens.length}`);
     // A loop over steps is as long as a generation.
     await pause();
     return logits;
@@ -241,10 +250,10 @@ export class Session implements Disposable {
     return waiting;
   }
 
-  /** @internal The newest token was run, and `id` was drawn after it. */
-  drawn(id: number): void {
+  /** @internal The newest token was run, and `id` was drawn after it; undefined where nothing could be. */
+  drawn(id: number | undefined): void {
     this.#absorbed = this.#tokens.length;
-    this.#tokens.push(id);
+    if (id !== undefined) this.#tokens.push(id);
   }
 
   /** @internal @throws SsError `state-mismatch` */
