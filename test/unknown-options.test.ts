@@ -118,6 +118,7 @@ const functions: Record<string, Record<string, Call>> = {
     writeState: none,
   },
   mamba: {
+    checkGenerateOptions: () => mamba.checkGenerateOptions(unknown),
     createTokenizer: none,
     loadModel: () => mamba.loadModel(folder, unknown),
     randomModel: () => mamba.randomModel(config, unknown),

@@ -18,5 +18,8 @@ test.for(nodes)(
     const report = JSON.parse(output) as { passed: number };
     expect(report).toMatchObject({ backend: best, failed: 0 });
     expect(report.passed).toBeGreaterThan(0);
+    // Where the ss of iproute2 comes first.
+    const other = await runTool(node, ['node_modules/.bin/ss-mamba', 'help'], consumer.folder);
+    expect(other.code, other.output).toBe(0);
   },
 );

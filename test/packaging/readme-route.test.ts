@@ -28,7 +28,10 @@ test('the commands of the README put the packages into an empty project, which t
   await mkdir(project);
   await symlink(packedFolder(), join(clone, 'tarballs'));
   // No package of the house may come from a registry.
-  await writeFile(join(project, '.npmrc'), '@ss:registry=http://localhost:9/\nprefer-offline=true\n');
+  await writeFile(
+    join(project, '.npmrc'),
+    '@ss:registry=http://localhost:9/\nfetch-retries=0\nprefer-offline=true\n',
+  );
   const sh = await runTool('env', ['-u', 'NODE_PATH', 'sh', '-ec', commands[1]!], clone);
   expect(sh.code, sh.output).toBe(0);
   expect(existsSync(join(project, 'node_modules/@ss/mamba'))).toBe(true);

@@ -5,13 +5,13 @@ const barWidth = 30;
 
 /** Shows a model being fetched and loaded on standard error: bars on a terminal, one line at the end otherwise. */
 export function showLoading(work: Work): (event: LoadProgress) => void {
-  const bars = process.stderr.isTTY && !work.quiet;
+  const bars = work.notes.isTerminal && !work.quiet;
   let weightBytes = 0;
   const show = (what: string, bytes: number, total: number): void => {
     if (!bars) return;
     const share = bytes / total;
     const percent = (100 * share).toFixed(0).padStart(3);
-    process.stderr.write(`\r${what} ${drawBar(share)} ${percent} %${bytes === total ? '\n' : ''}`);
+    void work.notes.write(`\r${what} ${drawBar(share)} ${percent} %${bytes === total ? '\n' : ''}`);
   };
   return (event) => {
     if (event.phase === 'warning') work.note(`warning: ${event.warning.message}`);

@@ -1,3 +1,4 @@
+import { checkThreads, SsError } from '@ss/core';
 import type { LoadModelOptions } from '@ss/mamba';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
@@ -17,7 +18,7 @@ export function outputOptions(command: Command): Command {
 export function backendOptions(command: Command): Command {
   return outputOptions(command)
     .option('--backend <id>', 'auto, or the only backend to use: reference, wasm, ...', 'auto')
-    .option('--threads <n>', 'threads of a backend that has them (default: its own choice)', count);
+    .option('--threads <n>', 'threads of a backend that has them (default: its own choice)', threads);
 }
 
 export interface ModelOptions extends BackendOptions {
@@ -27,8 +28,26 @@ export interface ModelOptions extends BackendOptions {
 
 export function modelOptions(command: Command): Command {
   return backendOptions(command)
-    .requiredOption('--model <source>', 'a checkpoint: its folder, its URL, or its id on a hub')
+    .addOption(
+      required(new Option('--model <source>', 'a checkpoint: its folder, its URL, or its id on a hub')),
+    )
     .addOption(weightsOption());
+}
+
+const requiredOptions = new WeakSet<Option>();
+
+/** Makes an option required. Commander's own would be asked for before a misspelt one is named. */
+function required(option: Option): Option {
+  requiredOptions.add(option);
+  return option;
+}
+
+/** Ends the command with the help unless every required option is there. */
+export function requireOptions(command: Command): void {
+  const missing = command.options.find(
+    (option) => requiredOptions.has(option) && command.getOptionValue(option.attributeName()) === undefined,
+  );
+  if (missing) command.error(`error: required option '${missing.flags}' not specified`);
 }
 
 export function weightsOption(): Option {
@@ -50,6 +69,18 @@ export function count(value: string): number {
   if (!Number.isSafeInteger(n) || n < 1)
     throw new InvalidArgumentError('It must be a whole number of at least 1.');
   return n;
+}
+
+/** A number of threads. */
+export function threads(value: string): number {
+  try {
+    const n = count(value);
+    checkThreads('--threads', n);
+    return n;
+  } catch (error) {
+    if (!SsError.is(error)) throw error;
+    throw new InvalidArgumentError(error.message);
+  }
 }
 
 /** Whole numbers of at least 1, separated by commas. */
@@ -75,6 +106,13 @@ export function naturals(value: string): readonly number[] {
 export function number(value: string): number {
   const n = Number(value);
   if (value.trim() === '' || !Number.isFinite(n)) throw new InvalidArgumentError('It must be a number.');
+  return n;
+}
+
+/** A finite number from 0. */
+export function positive(value: string): number {
+  const n = number(value);
+  if (n < 0) throw new InvalidArgumentError('It must be a number from 0.');
   return n;
 }
 

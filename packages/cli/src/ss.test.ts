@@ -161,7 +161,7 @@ describe('generate', () => {
     const child = start(['generate', '--model', model, '--prompt', first.prompt, '--max-tokens', '100000']);
     child.stdout!.once('data', () => child.stdout!.destroy());
     const { status, err } = await finish(child);
-    expect(status).toBe(0);
+    expect(status).toBe(141);
     expect(err).not.toMatch(/error|EPIPE|^\s+at /im);
   });
 });

@@ -1,8 +1,20 @@
+import { Output } from './output.ts';
+
 /** Options that every command has. */
 export interface OutputOptions {
   readonly json?: boolean | undefined;
   readonly quiet?: boolean | undefined;
 }
+
+/** What asks a program to stop, with the number that its exit status has beyond 128. */
+const stopSignals = { SIGHUP: 1, SIGINT: 2, SIGPIPE: 13, SIGTERM: 15 } as const;
+
+type StopSignal = keyof typeof stopSignals;
+
+const endingSignals = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
+
+/** The status of a shell command that a signal ended. */
+export const statusOfSignal = (signal: StopSignal): number => 128 + stopSignals[signal];
 
 /**
  * One run of one command: what stops it, where it writes, and how it ended. Results go to standard output and
@@ -10,29 +22,31 @@ export interface OutputOptions {
  */
 export class Work implements Disposable {
   readonly #abort = new AbortController();
-  readonly #interrupt = (): void => {
-    this.interrupted = true;
+  readonly #stop = (signal: StopSignal): void => {
+    this.stoppedBy = signal;
     this.#abort.abort();
   };
   #options: OutputOptions = {};
+  /** Standard output: nothing more is computed once it cannot be written. */
+  readonly results: Output = new Output(process.stdout, () => this.#abort.abort());
+  /** Standard error: the work goes on without it. */
+  readonly notes: Output = new Output(process.stderr);
   /** Exit status of a command that came to its end. */
   status = 0;
-  /** Ctrl-C was pressed. */
-  interrupted = false;
-  /** Whoever read standard output has gone. */
-  unread = false;
+  /** Ctrl-C was pressed, or the process was asked to end in another way. */
+  stoppedBy: StopSignal | undefined;
 
   constructor() {
     // Once: a second Ctrl-C ends the process at once, as everywhere.
-    process.once('SIGINT', this.#interrupt);
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      this.unread = true;
-      this.#abort.abort();
+    for (const signal of endingSignals) process.once(signal, this.#stop);
+    // It also comes with every write to a pipe that nobody reads, which the outputs see for themselves; and never taken off,
+    // because it then would end the process.
+    process.on('SIGPIPE', (signal) => {
+      if (!this.results.failure && !this.notes.failure) this.#stop(signal as StopSignal);
     });
   }
 
-  /** Aborted by Ctrl-C, and when nobody reads standard output any more. */
+  /** Aborted by Ctrl-C, and when standard output cannot be written any more. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
@@ -52,14 +66,7 @@ export class Work implements Disposable {
 
   /** Part of the result, as it comes. Waits while the reader is slow. */
   async write(text: string): Promise<void> {
-    if (this.unread || process.stdout.write(text)) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        process.stdout.off('drain', done).off('close', done).off('error', done);
-        resolve();
-      };
-      process.stdout.on('drain', done).on('close', done).on('error', done);
-    });
+    await this.results.write(text);
   }
 
   /** The whole result: `data` on one line with `--json`, else `text`. */
@@ -69,10 +76,15 @@ export class Work implements Disposable {
 
   /** A line about the work, unless `--quiet`. */
   note(line: string): void {
-    if (!this.quiet) console.error(line);
+    if (!this.quiet) this.say(line);
+  }
+
+  /** A line that `--quiet` does not silence. */
+  say(line: string): void {
+    void this.notes.write(`${line}\n`);
   }
 
   [Symbol.dispose](): void {
-    process.off('SIGINT', this.#interrupt);
+    for (const signal of endingSignals) process.off(signal, this.#stop);
   }
 }

@@ -68,6 +68,7 @@ export { BackendRegistry, createRegistry, defaultRegistry } from './registry/reg
 export type { ExplainQuery, SelectRequest } from './registry/request.ts';
 export { scope } from './scope.ts';
 export { nearestName } from './known-names.ts';
+export type { KnownNames } from './known-names.ts';
 export { checkOptions, showValue } from './options.ts';
 export type { OptionNames } from './options.ts';
 export { checkThreads, maxThreads } from './threads.ts';

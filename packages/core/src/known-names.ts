@@ -1,74 +1,18 @@
-/** What other programs call things: transformers, llama.cpp, mamba_ssm. Each with our names for it, likeliest first. */
-const aliases: Readonly<Record<string, readonly string[]>> = {
-  maxnewtokens: ['maxTokens'],
-  maxlength: ['maxTokens'],
-  npredict: ['maxTokens'],
-  numpredict: ['maxTokens'],
-  temp: ['temperature'],
-  dosample: ['temperature'],
-  repeatpenalty: ['repetitionPenalty'],
-  repeatlastn: ['repetitionWindow'],
-  stopstrings: ['stop'],
-  stopsequences: ['stop'],
-  stopwords: ['stop'],
-  eostokenid: ['stopIds', 'eosIds'],
-  eosid: ['stopIds', 'eosIds'],
-  stoptokenids: ['stopIds'],
-  randomseed: ['seed'],
-  abortsignal: ['signal'],
-  session: ['state'],
-  cache: ['state'],
-  pastkeyvalues: ['state'],
-  batchsize: ['chunk'],
-  nbatch: ['chunk'],
-  progresscallback: ['onProgress'],
-  device: ['backend', 'require'],
-  provider: ['backend', 'require'],
-  backend: ['require', 'prefer'],
-  id: ['require'],
-  dtype: ['weights'],
-  torchdtype: ['weights'],
-  quantization: ['weights'],
-  precision: ['weights'],
-  nthreads: ['threads'],
-  numthreads: ['threads'],
-  cores: ['threads'],
-  usethreads: ['threads'],
-  cachedir: ['cacheDir', 'hub'],
-  revision: ['hub'],
-  hftoken: ['token', 'hub'],
-  useauthtoken: ['token', 'hub'],
-  token: ['hub'],
-  offline: ['hub'],
-  localfilesonly: ['offline', 'hub'],
-  deltasoftplus: ['softplus'],
-  dtsoftplus: ['softplus'],
-  dtbias: ['deltaBias'],
-  deltabias: ['dtBias'],
-  dt: ['delta'],
-  delta: ['dt'],
-  returnlaststate: ['finalState'],
-  returnfinalstates: ['finalState'],
-  initialstates: ['initialState'],
-  epsilon: ['eps', 'normEps'],
-  nlayer: ['layers'],
-  numhiddenlayers: ['layers'],
-  vocabsize: ['vocabulary'],
-  hiddensize: ['dModel'],
-  statesize: ['dState'],
-  convkernel: ['dConv'],
-  timesteprank: ['dtRank'],
-};
+/** Names that there are, each with what other programs call the same, or with nothing to say. */
+export type KnownNames = Readonly<Record<string, true | string>>;
 
-/** The name among `known` that was probably meant by one that is not: another spelling, another program's, a slip. */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
+/** The name that was probably meant by one that is not known: another spelling, another program's, a slip. */
+export function nearestName(name: string, known: KnownNames): string | undefined {
   const plain = plainly(name);
-  const alias = Object.hasOwn(aliases, plain) ? aliases[plain]! : [];
-  const same = known.find((each) => plainly(each) === plain) ?? alias.find((each) => known.includes(each));
-  if (same !== undefined) return same;
-  const distances = known.map((each) => ({ each, distance: editDistance(plain, plainly(each)) }));
-  const best = distances.toSorted((a, b) => a.distance - b.distance)[0];
-  return best && best.distance <= Math.max(1, Math.floor(plain.length / 3)) ? best.each : undefined;
+  const names = Object.entries(known).map(([ours, theirs]) => ({
+    ours,
+    same: plainly(ours) === plain,
+    theirs: theirs !== true && theirs.split(' ').some((each) => plainly(each) === plain),
+    distance: editDistance(plain, plainly(ours)),
+  }));
+  const best = names.toSorted((a, b) => a.distance - b.distance)[0];
+  const near = best && best.distance <= Math.max(1, Math.floor(plain.length / 3)) ? best : undefined;
+  return (names.find(({ same }) => same) ?? names.find(({ theirs }) => theirs) ?? near)?.ours;
 }
 
 function plainly(name: string): string {

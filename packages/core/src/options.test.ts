@@ -3,7 +3,16 @@ import { nearestName } from './known-names.ts';
 import { checkOptions } from './options.ts';
 import { checkThreads } from './threads.ts';
 
-const generate = ['maxTokens', 'temperature', 'topK', 'topP', 'repetitionPenalty', 'stop', 'seed', 'signal'];
+const generate = {
+  maxTokens: 'max_new_tokens n_predict',
+  temperature: 'do_sample',
+  topK: true,
+  topP: true,
+  repetitionPenalty: 'repeat_penalty',
+  stop: true,
+  seed: true,
+  signal: 'abortSignal',
+} as const;
 
 test.each([
   ['max_new_tokens', 'maxTokens'],

@@ -1,30 +1,34 @@
 import { SsError } from './errors.ts';
 import { nearestName } from './known-names.ts';
+import type { KnownNames } from './known-names.ts';
 
-/** Every option of `T`, so that one that is added or renamed does not compile until it is named. */
-export type OptionNames<T> = Readonly<Record<keyof T, true>>;
+/**
+ * Every option of `T`, so that one that is added or renamed does not compile until it is named; those that have other names
+ * in other programs with these, such as `'max_new_tokens n_predict'`.
+ */
+export type OptionNames<T> = Readonly<Record<keyof T, true | string>>;
 
 /**
  * Throws for what is no object of options, and for options that there are not: they would have been ignored.
  * @param where what takes the options, for the message: `model.generate()`
  * @throws SsError `argument-invalid`, `argument-unknown`
  */
-export function checkOptions(where: string, given: unknown, names: Readonly<Record<string, true>>): void {
+export function checkOptions(where: string, given: unknown, names: KnownNames): void {
   if (given === undefined) return;
-  const known = Object.keys(names);
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     throw new SsError('argument-invalid', `${where} takes an object, not ${showValue(given)}.`, {
-      hint: `It may have ${known.join(', ')}.`,
+      hint: `It may have ${Object.keys(names).join(', ')}.`,
     });
   }
   for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined && !Object.hasOwn(names, name)) throw unknownName(where, 'option', name, known);
+    if (value !== undefined && !Object.hasOwn(names, name)) throw unknownName(where, 'option', name, names);
   }
 }
 
 /** @internal */
-export function unknownName(where: string, what: string, name: string, known: readonly string[]): SsError {
-  const meant = nearestName(name, known);
+export function unknownName(where: string, what: string, name: string, names: KnownNames): SsError {
+  const meant = nearestName(name, names);
+  const known = Object.keys(names);
   const has = known.length === 0 ? `It has no ${what}s.` : `It has ${known.join(', ')}.`;
   return new SsError('argument-unknown', `${where} has no ${what} ${name}.`, {
     hint: meant === undefined ? has : `Did you mean ${meant}?`,

@@ -3,7 +3,7 @@ import type { Backend, BackendRegistration, OptionNames, Probe } from '@ss/core'
 import { findLibrary } from './library.ts';
 import type { CpuOptions } from './options.ts';
 
-const optionNames: OptionNames<CpuOptions> = { threads: true, library: true };
+const optionNames: OptionNames<CpuOptions> = { threads: 'num_threads n_threads cores', library: true };
 
 /**
  * The native backend: SIMD kernels for the instruction set at hand, on threads of its own. For Node on machines

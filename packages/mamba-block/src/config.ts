@@ -31,11 +31,11 @@ export interface MambaOptions extends Partial<Omit<MambaConfig, 'dModel'>> {
 
 /** The names of all of them. */
 export const mambaOptionNames: OptionNames<MambaOptions> = {
-  dModel: true,
-  dInner: true,
-  dState: true,
-  dConv: true,
-  dtRank: true,
+  dModel: 'hidden_size',
+  dInner: 'intermediate_size',
+  dState: 'state_size',
+  dConv: 'conv_kernel',
+  dtRank: 'time_step_rank',
   bias: true,
   convBias: true,
   normEps: true,

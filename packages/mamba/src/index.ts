@@ -4,6 +4,7 @@ export type { MambaErrorCode } from './errors.ts';
 export type { BatchGeneration, BatchOptions, BatchPiece, BatchSummary } from './generate/batch-generation.ts';
 export type { Generation } from './generate/generation.ts';
 export type { Piece } from './generate/generation.ts';
+export { checkGenerateOptions } from './generate/options.ts';
 export type { GenerateOptions } from './generate/options.ts';
 export type { GenerationSummary, Measured, StopReason } from './generate/summary.ts';
 export { loadModel } from './load-model.ts';

@@ -38,14 +38,14 @@ export interface LoadModelOptions extends EngineChoice, SourceOptions {
 }
 
 const optionNames: OptionNames<LoadModelOptions> = {
-  backend: true,
+  backend: 'device provider',
   registry: true,
   engine: true,
-  hub: true,
+  hub: 'revision token hf_token cache_dir offline local_files_only',
   cache: true,
-  weights: true,
-  signal: true,
-  onProgress: true,
+  weights: 'dtype torch_dtype quantization precision',
+  signal: 'abort_signal',
+  onProgress: 'progress_callback',
 };
 
 /** A checkpoint understood, before a backend is chosen or a weight is read. */

@@ -31,17 +31,17 @@ export interface RandomModelOptions extends EngineChoice {
 
 const configNames: OptionNames<RandomModelConfig> = {
   ...mambaOptionNames,
-  layers: true,
-  vocabulary: true,
-  eosIds: true,
+  layers: 'n_layer num_hidden_layers',
+  vocabulary: 'vocab_size',
+  eosIds: 'eos_token_id',
   untied: true,
 };
 const optionNames: OptionNames<RandomModelOptions> = {
-  backend: true,
+  backend: 'device provider',
   registry: true,
   engine: true,
-  seed: true,
-  weights: true,
+  seed: 'random_seed',
+  weights: 'dtype',
   tokenizer: true,
   signal: true,
 };

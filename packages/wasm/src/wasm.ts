@@ -5,7 +5,7 @@ import { addressSpace, pageBytes } from './memory/pages.ts';
 import type { WasmOptions } from './options.ts';
 
 const optionNames: OptionNames<WasmOptions> = {
-  threads: true,
+  threads: 'num_threads n_threads cores',
   mode: true,
   relaxedSimd: true,
   source: true,

@@ -28,6 +28,8 @@ export async function measure(runs: readonly Run[], { seconds, rounds, signal }:
   const times = runs.map((): number[] => []);
   const round = async (): Promise<void> => {
     for (const [i, run] of runs.entries()) {
+      // Where calls run at once, promises alone would keep Ctrl-C waiting.
+      await new Promise((resolve) => setImmediate(resolve));
       throwIfAborted(signal, 'timing');
       const started = performance.now();
       const own = await run();

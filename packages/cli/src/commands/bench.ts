@@ -16,7 +16,7 @@ import {
   count,
   counts,
   examples,
-  number,
+  positive,
   switchedOn,
   weightsOption,
 } from '../options.ts';
@@ -197,7 +197,7 @@ function common(name: string, description: string): Command {
 
 function timed(name: string, description: string): Command {
   return common(name, description)
-    .option('--seconds <n>', 'time at least so long', number, 1)
+    .option('--seconds <n>', 'time at least so long', positive, 1)
     .option('--rounds <n>', 'and at least so often', count, 5);
 }
 

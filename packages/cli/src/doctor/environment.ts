@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
-import { environmentVariables, readEnvironment, SsError } from '@ss/core';
+import { environmentVariables, nearestName, readEnvironment, SsError } from '@ss/core';
 
 /** A WebAssembly module of one function that uses `i8x16.popcnt`: what the SIMD proposal added. */
 const simdModule = [
@@ -60,7 +60,8 @@ export function readVariables(env: Readonly<Record<string, string | undefined>> 
     const why = complaint({ [name]: value });
     return why === undefined ? [] : [{ name, why }];
   });
-  return { set, unknown: others.map((name) => ({ name, meant: nearest(name, known) })), invalid };
+  const names = Object.fromEntries(known.map((name) => [name, true as const]));
+  return { set, unknown: others.map((name) => ({ name, meant: nearestName(name, names) ?? null })), invalid };
 }
 
 function complaint(env: Readonly<Record<string, string>>): string | undefined {
@@ -71,17 +72,6 @@ function complaint(env: Readonly<Record<string, string>>): string | undefined {
     if (SsError.is(error)) return error.message;
     throw error;
   }
-}
-
-/** The known name that shares the longest beginning, when it is more than `SS_`. */
-function nearest(name: string, known: readonly string[]): string | null {
-  const shared = (other: string): number => {
-    let length = 0;
-    while (length < other.length && other[length] === name[length]) length++;
-    return length;
-  };
-  const best = known.toSorted((a, b) => shared(b) - shared(a))[0]!;
-  return shared(best) > 'SS_'.length ? best : null;
 }
 
 function runtimeName(): string {

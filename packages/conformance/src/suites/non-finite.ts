@@ -103,7 +103,7 @@ export const nonFinite: Suite = {
   name: 'non-finite',
   ops: [...(Object.keys(calls) as OpName[]), ...(Object.keys(forwardOf) as OpName[])],
   *cases(op, { tier }) {
-    for (const [given, make] of Object.entries(calls[forwardOf[op] ?? op]!)) {
+    for (const [given, make] of Object.entries(calls[forwardOf(op) ?? op]!)) {
       for (const dtype of storage(tier)) {
         const name = `${given},dtype=${dtype}`;
         for (const special of Object.keys(specials) as Special[])

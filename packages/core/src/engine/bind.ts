@@ -11,6 +11,19 @@ import type { Device } from './device.ts';
 
 export type TensorArgs = Readonly<Record<string, Tensor>>;
 
+/** Names of the same arguments in mamba_ssm and causal_conv1d, where they are not those of another argument here. */
+const theirs: Readonly<Record<string, string>> = {
+  softplus: 'delta_softplus dt_softplus',
+  deltaBias: 'dt_bias',
+  dtBias: 'delta_bias',
+  delta: 'dt',
+  dt: 'delta',
+  finalState: 'return_last_state return_final_states',
+  initialState: 'initial_states',
+  state: 'conv_state ssm_state',
+  eps: 'epsilon norm_eps',
+};
+
 /** A call's arguments, sorted into tensors and options. @throws SsError for what the op does not have or lacks */
 export function sortArguments(
   definition: OpDefinition,
@@ -42,7 +55,13 @@ export function sortArguments(
     } else if (Object.hasOwn(definition.options, name)) {
       options[name] = value;
     } else {
-      throw unknownName(op, 'argument', name, [...required, ...optional, ...Object.keys(definition.options)]);
+      const known = [...required, ...optional, ...Object.keys(definition.options)];
+      throw unknownName(
+        op,
+        'argument',
+        name,
+        Object.fromEntries(known.map((each) => [each, theirs[each] ?? true])),
+      );
     }
   }
   for (const name of required) {

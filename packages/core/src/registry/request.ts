@@ -31,7 +31,7 @@ export interface ExplainQuery {
 
 export const selectOptions: OptionNames<SelectRequest> = {
   prefer: true,
-  require: true,
+  require: 'backend device provider id',
   exclude: true,
   fallback: true,
   ops: true,

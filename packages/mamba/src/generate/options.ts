@@ -33,25 +33,32 @@ export interface GenerateOptions {
 }
 
 const batchOptionNames = {
-  maxTokens: true,
-  temperature: true,
+  maxTokens: 'max_new_tokens max_length n_predict num_predict',
+  temperature: 'temp do_sample',
   topK: true,
   topP: true,
   minP: true,
-  repetitionPenalty: true,
-  repetitionWindow: true,
-  stop: true,
-  stopIds: true,
-  seed: true,
-  signal: true,
-  chunk: true,
+  repetitionPenalty: 'repeat_penalty',
+  repetitionWindow: 'repeat_last_n',
+  stop: 'stop_strings stop_sequences stop_words',
+  stopIds: 'eos_token_id stop_token_ids eos_ids',
+  seed: 'random_seed',
+  signal: 'abort_signal',
+  chunk: 'batch_size n_batch',
 } as const satisfies OptionNames<Omit<GenerateOptions, 'state'>>;
 
-const optionNames: OptionNames<GenerateOptions> = { ...batchOptionNames, state: true };
+const optionNames: OptionNames<GenerateOptions> = {
+  ...batchOptionNames,
+  state: 'session cache past_key_values',
+};
 
-/** @throws SsError `argument-unknown`, `argument-invalid` */
+/**
+ * What `model.generate()` says to these options, before there is a model.
+ * @throws SsError `generate-option` naming the option and what it may be, `argument-unknown`, `argument-invalid`
+ */
 export function checkGenerateOptions(options: GenerateOptions): void {
   checkOptions('generate()', options, optionNames);
+  withDefaults(options, []);
 }
 
 /** As {@link checkGenerateOptions}; several texts continue no state. */

@@ -17,9 +17,9 @@ export interface HubOptions {
 export const hubOptionNames: OptionNames<HubOptions> = {
   endpoint: true,
   revision: true,
-  token: true,
+  token: 'hf_token use_auth_token',
   cacheDir: true,
-  offline: true,
+  offline: 'local_files_only',
 };
 
 /** Bytes of one file that are here, of all it has. */
