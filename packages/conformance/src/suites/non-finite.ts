@@ -1,4 +1,5 @@
 import { dtypes } from '@ss/core';
+import { opNames } from '@ss/core/engine';
 import type { FloatDType, OpName } from '@ss/core';
 import { backwardOf, forwardOf } from '../calls/backward.ts';
 import type { Call } from '../calls/call.ts';
@@ -101,7 +102,7 @@ const calls: Partial<Readonly<Record<OpName, Readonly<Record<string, Make>>>>> =
  */
 export const nonFinite: Suite = {
   name: 'non-finite',
-  ops: [...(Object.keys(calls) as OpName[]), ...(Object.keys(forwardOf) as OpName[])],
+  ops: opNames.filter((op) => calls[forwardOf(op) ?? op]),
   *cases(op, { tier }) {
     for (const [given, make] of Object.entries(calls[forwardOf(op) ?? op]!)) {
       for (const dtype of storage(tier)) {
@@ -158,7 +159,7 @@ function specialCase(
     async run(bench) {
       const random = new Random(`${op} ${name} ${special}`);
       const forward = make(random);
-      const call = op in forwardOf ? backwardOf(forward, random) : forward;
+      const call = forwardOf(op) ? backwardOf(forward, random) : forward;
       for (const [argument, { dtype: own, data }] of Object.entries(call.inputs)) {
         // Uniform numbers are less than 1 by contract.
         if (dtypes[own].kind !== 'float' || argument === 'uniform') continue;
