@@ -50,6 +50,9 @@ const refused: Readonly<Record<string, readonly RegExp[]>> = {
   ],
 };
 
+/** Kinds that have a say in how ids become text. */
+const decoded: readonly string[] = ['decoders', 'added tokens', 'models', 'ByteLevel alone'];
+
 /** Ids, or that there are none. */
 async function idsOf(encode: () => readonly number[] | Promise<readonly number[]>): Promise<string> {
   try {
@@ -59,20 +62,18 @@ async function idsOf(encode: () => readonly number[] | Promise<readonly number[]
   }
 }
 
-async function differences(ours: Tokenizer, theirs: RustTokenizer): Promise<string[]> {
+async function differences(ours: Tokenizer, theirs: RustTokenizer, decoding: boolean): Promise<string[]> {
   const all: string[] = [];
   for (const text of adversarialTexts) {
     const wanted = await idsOf(() => theirs.encode(text));
     const got = await idsOf(() => ours.encode(text));
     if (got !== wanted) all.push(`${JSON.stringify(text)} is ${wanted}, not ${got}`);
-    if (wanted === 'refused') continue;
+    if (wanted === 'refused' || !decoding) continue;
     const ids = JSON.parse(wanted) as number[];
     for (const some of [ids, ids.slice(1).toReversed()]) {
-      const [decoded, decodedByThem] = [ours.decode(some), await theirs.decode(some)];
-      if (decoded !== decodedByThem)
-        all.push(
-          `${JSON.stringify(some)} is ${JSON.stringify(decodedByThem)}, not ${JSON.stringify(decoded)}`,
-        );
+      const [text, theirText] = [ours.decode(some), await theirs.decode(some)];
+      if (text !== theirText)
+        all.push(`${JSON.stringify(some)} is ${JSON.stringify(theirText)}, not ${JSON.stringify(text)}`);
     }
   }
   return all;
@@ -89,7 +90,7 @@ describe('every part of tokenizer.json is read as the library in Rust reads it, 
         notRead.push(name);
         continue;
       }
-      const found = await differences(ours, rust.make(tokenizer));
+      const found = await differences(ours, rust.make(tokenizer), decoded.includes(kind));
       if (found.length > 0) wrong.push(`${name}: ${found.length}, such as ${found[0]}`);
     }
     expect(wrong).toEqual([]);

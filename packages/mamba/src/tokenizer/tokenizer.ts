@@ -106,7 +106,7 @@ export function createTokenizer(json: JsonObject, config: JsonObject = {}): Toke
     vocabulary: ids(tokenizer).reduce((most, id) => Math.max(most, id + 1), 0),
     eosIds: eosId === undefined ? [] : [eosId],
     encode(text, { continued = false } = {}) {
-      const ids = encodeText(wellFormed(text), !continued);
+      const ids = orTooLong(() => encodeText(wellFormed(text), !continued));
       return [...(continued ? [] : around.before), ...ids, ...around.after];
     },
     decode(ids) {
@@ -127,6 +127,23 @@ function known(ids: readonly (number | undefined)[]): number[] {
     'tokenizer-invalid',
     'The tokenizer has no token for a part of the text, and none for unknown text.',
   );
+}
+
+/** A regular expression keeps where it may go back to on a stack, which millions of characters in a row fill. */
+function orTooLong<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw failure(
+      'tokenizer-invalid',
+      'The text has a stretch that is too long for one token to be cut from.',
+      {
+        cause,
+        hint: 'Give it in parts: a session takes them one after the other.',
+      },
+    );
+  }
 }
 
 /** Half a surrogate pair is no character. */

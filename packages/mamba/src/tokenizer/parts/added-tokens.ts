@@ -85,6 +85,8 @@ export class TokenFinder {
   sections(text: string, first: boolean): Section[] {
     const sections: Section[] = [];
     let done = 0;
+    // Up to here there is white space, for whoever ends in it.
+    let blank = 0;
     for (let at = 0; at < text.length;) {
       const found = this.#longestAt(text, at);
       if (!found) {
@@ -95,8 +97,8 @@ export class TokenFinder {
       at = end;
       const { id, singleWord, leftStrip, rightStrip } = found.token;
       if (singleWord && (wordBefore(text, start) || wordAfter(text, end))) continue;
-      if (leftStrip) start = Math.max(spaceBefore(text, start), done);
-      if (rightStrip) end = spaceAfter(text, end);
+      if (leftStrip) start = Math.max(spaceBefore(text, start, done), done);
+      if (rightStrip) end = blank = end < blank ? blank : spaceAfter(text, end);
       if (done < start) sections.push({ text: text.slice(done, start), first: first && done === 0 });
       // One whose white space the one before has taken is gone with it.
       if (start < end) sections.push({ id });
@@ -145,8 +147,8 @@ function spaceAfter(text: string, at: number): number {
 }
 
 /** No white space lies outside the first plane. */
-function spaceBefore(text: string, at: number): number {
+function spaceBefore(text: string, at: number, from: number): number {
   let start = at;
-  while (start > 0 && space.test(text[start - 1]!)) start--;
+  while (start > from && space.test(text[start - 1]!)) start--;
   return start;
 }

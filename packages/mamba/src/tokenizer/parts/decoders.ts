@@ -71,7 +71,7 @@ function byteFallback(tokens: readonly string[]): string[] {
     try {
       texts.push(utf8.decode(Uint8Array.from(bytes)));
     } catch {
-      texts.push(...bytes.map(() => '\uFFFD'));
+      texts.push('\uFFFD'.repeat(bytes.length));
     }
     bytes = [];
   };

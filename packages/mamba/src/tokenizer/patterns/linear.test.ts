@@ -86,6 +86,35 @@ const runs = [
   "'s",
 ].flatMap((unit) => ['', 'x', '\n', ' ', '!', '\u0000'].map((end) => unit.repeat(20_000) + end));
 
+test('added tokens of white space that take white space end soon', () => {
+  const tokenizer = createTokenizer({
+    ...endless,
+    pre_tokenizer: null,
+    added_tokens: [
+      {
+        id: 2,
+        content: ' ',
+        special: false,
+        normalized: false,
+        single_word: false,
+        lstrip: true,
+        rstrip: true,
+      },
+    ],
+  });
+  expect(tokenizer.encode(' '.repeat(1e6))).toEqual([2]);
+});
+
+test('a stretch of ten million characters, more than there is room for, is one coded error', () => {
+  const tokenizer = createTokenizer({
+    ...endless,
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+  });
+  expect(() => tokenizer.encode('好'.repeat(1e7))).toThrow(
+    expect.objectContaining({ code: 'tokenizer-invalid' }),
+  );
+});
+
 describe('whatever is taken ends soon', () => {
   // The first are those of released models; of quadratic time these would take hours.
   test.for(patterns.slice(0, 17))('%j', (pattern) => {
