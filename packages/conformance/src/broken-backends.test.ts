@@ -216,6 +216,19 @@ test('work that is overtaken by what comes after it is caught', async () => {
   expect((await firstFailure(backend))?.id).toBe('order/selectiveScan/calls that nobody waits for');
 });
 
+test('a trim that takes more than what is free is caught', async () => {
+  const backend = backendOf({ assess: honest, run: (call) => scan(call) });
+  const { alloc } = backend;
+  const all: Uint8Array[] = [];
+  backend.alloc = (byteLength, options) => {
+    const buffer = alloc(byteLength, options);
+    all.push(buffer);
+    return buffer;
+  };
+  backend.trim = () => all.forEach((buffer) => buffer.fill(0));
+  expect((await firstFailure(backend, 'memory/*'))?.id).toBe('memory/selectiveScan/trim');
+});
+
 test('an assess that promises what the kernel cannot do is caught', async () => {
   const run: HostKernel['run'] = (call) => {
     if (call.options['reverse']) throw new Error('no reverse');
