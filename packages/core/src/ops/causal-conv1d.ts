@@ -14,7 +14,7 @@ import { convTolerance } from './tolerance.ts';
  *
  *     y[t] = act(bias + sum_k weight[:, k] * x[t - W + 1 + k])
  *
- * with the W - 1 columns before the first step taken from the state, or zero.
+ * with the W - 1 columns before the first step taken from the state, or zeros: an infinite weight makes them NaN.
  */
 export interface CausalConv1dArgs extends SequenceArgs {
   /** (B, L, D); its dtype is that of y and of the states */

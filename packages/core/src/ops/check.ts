@@ -94,7 +94,7 @@ export class Checker {
       if (this.sizes[symbol] === 0) {
         throw this.error(
           'shape-mismatch',
-          `${symbol} is 0 in ${this.#boundBy[symbol]}; it must be at least 1.`,
+          `${symbol} is 0${this.#boundBy[symbol] === undefined ? '' : ` in ${this.#boundBy[symbol]}`}; it must be at least 1.`,
           { ...this.sizes },
         );
       }

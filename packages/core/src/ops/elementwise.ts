@@ -25,7 +25,7 @@ export interface AddArgs<A extends DType = DType> {
   readonly b: Tensor;
 }
 
-/** x * sigmoid(x), or log(1 + exp(x)). */
+/** x * sigmoid(x), or log(1 + exp(x)); both 0 at minus infinity. */
 export interface UnaryArgs<X extends DType = DType> {
   readonly x: Tensor<X>;
 }

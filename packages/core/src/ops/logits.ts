@@ -6,7 +6,10 @@ import { integerOption, numberOption } from './option.ts';
 import type { Options } from './option.ts';
 import { exactTolerance, pointwiseTolerance } from './tolerance.ts';
 
-/** -log softmax(logits)[target] per row, in f32 (f64 for f64 logits). */
+/**
+ * -log softmax(logits)[target] per row, in f32 (f64 for f64 logits). A row that is no distribution, with NaN, with infinity, or
+ * with nothing but minus infinity, has the loss NaN, and a gradient of NaN.
+ */
 export interface CrossEntropyArgs<X extends DType = DType> {
   /** (R, V) */
   readonly logits: Tensor<X>;

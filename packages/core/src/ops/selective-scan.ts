@@ -15,6 +15,9 @@ import { scanTolerance } from './tolerance.ts';
  *     h  = exp(dt * A) * h + dt * B * u
  *     y  = sum_n C * h  (complex A: 2 * Re of it)  + D * u,  then  y = y * silu(z)
  *
+ * What is absent is no term: without D there is no D u, whatever u is. An initial state that is absent is a state of zeros.
+ * Infinite numbers give what the formulas give; exp(dt A) of dt = 0 and an infinite A is NaN.
+ *
  * Channel d reads group floor(d / (D / G)) of B and C. Other layouts are views: a (B, D, L) tensor is
  * `t.permute(0, 2, 1)`.
  */

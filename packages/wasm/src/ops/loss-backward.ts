@@ -27,6 +27,7 @@ export const crossEntropyBackward: KernelOp = {
       units: R,
       scratchBytes: rowBytes(V),
       cost: 20 * R * V,
+      fault: (status) => `row ${status - 1} of targets holds an id of ${V} or more`,
       values: {
         V,
         dtype: code(inputs['logits']!.dtype),
@@ -62,6 +63,7 @@ export const embeddingBackward: KernelOp = {
       units: Math.ceil(K / columns),
       scratchBytes: roundUp(4 * columns),
       cost: (R + V) * K,
+      fault: (status) => `the id at position ${status - 1} is outside [0, ${V})`,
       values: {
         R,
         V,

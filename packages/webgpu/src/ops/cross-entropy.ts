@@ -44,7 +44,8 @@ fn run(group: u32, lane: u32) {
       ? `
   let id = targets(group);
   var loss = 0.0;
-  if (id >= 0 && u32(id) < P.V) { loss = (most - logits(group, u32(id))) + log_sum; }
+  if (id >= i32(P.V)) { loss = nan(); }
+  else if (id >= 0) { loss = (most - logits(group, u32(id))) + log_sum; }
   loss_put(group, bitcast<u32>(loss));`
       : `
   stats_put(2u * group, bitcast<u32>(most));
@@ -65,6 +66,7 @@ fn value(e: u32) -> f32 {
   let v = e % P.V;
   let id = targets(r);
   if (id < 0) { return 0.0; }
+  if (u32(id) >= P.V) { return bitcast<f32>(0x7fc00000u | P.V); }
   let log_sum = bitcast<f32>(stats_word(2u * r + 1u));
   if (is_nan(log_sum)) { return log_sum; }
   let share = exp_(logits(r, v) - bitcast<f32>(stats_word(2u * r)) - log_sum);
