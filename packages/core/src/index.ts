@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 export { backendApiVersion, CallFailure, defineBackend } from './backend.ts';
 export type {
   AllocOptions,

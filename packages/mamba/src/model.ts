@@ -202,7 +202,7 @@ export class MambaModel implements Network, AsyncDisposable {
   }
 
   /** ids (...) i32, or a plain array of them (L), to (..., K) f32 */
-  embed(ids: Tensor | readonly number[]): Tensor<'f32'> {
+  embed(ids: Tensor | readonly number[]): FloatTensor {
     return this.engine.embedding({ ids: this.#ids(ids), weight: this.parts.embedding });
   }
 

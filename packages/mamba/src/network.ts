@@ -10,7 +10,7 @@ export interface Network {
   readonly layers: readonly Layer[];
   readonly fingerprint: string;
   /** (...) i32 ids to (..., K) */
-  embed(ids: Tensor): Tensor<'f32'>;
+  embed(ids: Tensor): FloatTensor;
   /** The norm after the last layer. */
   norm<X extends DType>(x: Tensor<X>): Computed<X>;
   /** (..., K) to logits (..., rows) */

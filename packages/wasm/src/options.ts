@@ -1,3 +1,8 @@
+/** A compiled module, where the program's types have WebAssembly: those of Node alone do not. */
+type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } }
+  ? Module
+  : object;
+
 export interface WasmOptions {
   /**
    * How many threads share the work of large calls; the results do not depend on it. `auto`: SS_THREADS, or one
@@ -13,7 +18,7 @@ export interface WasmOptions {
   /** Kernels with fused multiply-add (relaxed SIMD); `auto` asks the engine whether it has it. */
   readonly relaxedSimd?: 'auto' | boolean | undefined;
   /** Kernels from somewhere else than the package's own text: a URL, the bytes, or a compiled module. */
-  readonly source?: string | URL | ArrayBuffer | Uint8Array | WebAssembly.Module | undefined;
+  readonly source?: string | URL | ArrayBuffer | Uint8Array | CompiledModule | undefined;
   /** Where the worker's script lies (`@ss/wasm/worker`), for pages whose policy forbids `blob:` workers. */
   readonly workerUrl?: string | URL | undefined;
   /** Bytes of memory that may be used, at most 4 GiB. */

@@ -17,6 +17,10 @@ export async function findGpu({ gpu }: WebGpuOptions): Promise<GPU | undefined> 
   return navigator?.gpu ?? (dawn ??= loadDawn());
 }
 
+export function adapterRequest({ powerPreference }: WebGpuOptions): GPURequestAdapterOptions {
+  return powerPreference === undefined ? {} : { powerPreference };
+}
+
 /** Why there is no `GPU` object here, and what would help. */
 export function gpuMissing(): Blocker {
   if (hasInstalledPackages()) {

@@ -1,9 +1,8 @@
 import { SsError, throwIfAborted } from '@ss/core';
 import type { Backend, DeviceInfo, LoadOptions } from '@ss/core';
 import { WebGpuBackend } from './backend.ts';
-import { findGpu, gpuMissing } from './gpu.ts';
+import { adapterRequest, findGpu, gpuMissing } from './gpu.ts';
 import type { WebGpuOptions } from './options.ts';
-import { adapterRequest } from './webgpu.ts';
 
 /** Limits that kernels make use of; asked for at the adapter's maximum. */
 const limits = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage'] as const;

@@ -1,6 +1,6 @@
 import { checkOptions, defineBackend, showValue, SsError } from '@ss/core';
 import type { Backend, BackendRegistration, OptionNames, Probe } from '@ss/core';
-import { findGpu, gpuMissing } from './gpu.ts';
+import { adapterRequest, findGpu, gpuMissing } from './gpu.ts';
 import type { WebGpuOptions } from './options.ts';
 
 /** Above WebAssembly. */
@@ -49,10 +49,6 @@ async function probe(options: WebGpuOptions): Promise<Probe> {
     priority: fallbackPriority,
     notes: ['a fallback adapter: it computes on the processor'],
   };
-}
-
-export function adapterRequest({ powerPreference }: WebGpuOptions): GPURequestAdapterOptions {
-  return powerPreference === undefined ? {} : { powerPreference };
 }
 
 const optionNames: OptionNames<WebGpuOptions> = {

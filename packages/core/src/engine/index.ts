@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 export { assessByParts, missingOps } from './decompose.ts';
 export { Engine } from './engine.ts';
 export type { EngineOptions } from './dispatch.ts';
