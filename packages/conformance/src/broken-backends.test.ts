@@ -21,7 +21,10 @@ type Mistake =
   | 'reverse ignored'
   | 'batch leaks into batch'
   | 'divides by the cumulated decay'
-  | 'padding touched';
+  | 'padding touched'
+  | 'state written twice'
+  | 'absent skip is zero'
+  | 'gate without its limit';
 
 let runs = 0;
 
@@ -58,6 +61,9 @@ function scan(call: BoundCall<Uint8Array>, mistake?: Mistake): void {
   };
   const slots = state?.shape[0] ?? 0;
   if (indices?.some((slot) => slot >= slots)) throw new RangeError('a slot is outside the states');
+  const used = inputs['state'] ? [...(indices ?? [])].filter((slot) => slot >= 0) : [];
+  if (new Set(used).size < used.length && mistake !== 'state written twice')
+    throw new RangeError('a state is written twice');
   if (starts?.some((start, s) => start > L || start < (starts[s - 1] ?? 0)))
     throw new RangeError('cuSeqlens leave the row');
   runs++;
@@ -105,8 +111,10 @@ function scan(call: BoundCall<Uint8Array>, mistake?: Mistake): void {
             sum = Math.fround(sum + h[n]! * c![varying('C', row, t, d, n)]!);
           }
         }
-        const gate = z ? z[at]! / (1 + Math.exp(-z[at]!)) : 1;
-        const skipped = skip ? skip[d]! * u![at]! : 0;
+        const closed = z?.[at] === -Infinity && mistake !== 'gate without its limit';
+        const gate = closed ? 0 : z ? z[at]! / (1 + Math.exp(-z[at]!)) : 1;
+        const factor = skip ? skip[d]! : 0;
+        const skipped = skip || mistake === 'absent skip is zero' ? factor * u![at]! : 0;
         const value = mistake === 'gate before skip' ? sum * gate + skipped : (sum + skipped) * gate;
         target.set(y.offset + at, mistake === 'output added to' ? target.get(y.offset + at) + value : value);
       }
@@ -164,7 +172,8 @@ test('the scan without a mistake conforms', async () => {
   expect(await firstFailure(backendOf({ assess: honest, run: (call) => scan(call) }))).toBeUndefined();
 });
 
-const mistakes: readonly (readonly [Mistake, caughtBy: RegExp])[] = [
+/** By the first case that fails: of all, or of those that are named for the sake of time. */
+const mistakes: readonly (readonly [Mistake, caughtBy: RegExp, cases?: string])[] = [
   ['group map', /^golden/],
   ['last step', /^golden/],
   ['gate before skip', /^golden/],
@@ -180,10 +189,16 @@ const mistakes: readonly (readonly [Mistake, caughtBy: RegExp])[] = [
   ['batch leaks into batch', /^golden/],
   ['divides by the cumulated decay', /^golden/],
   ['padding touched', /^sequences/],
+  ['state written twice', /^failures/, 'failures/*'],
+  ['absent skip is zero', /^non-finite/, 'non-finite/*'],
+  ['gate without its limit', /^non-finite/, 'non-finite/*'],
 ];
 
-test.each(mistakes)('a scan is caught with the mistake: %s', async (mistake, caughtBy) => {
-  const failure = await firstFailure(backendOf({ assess: honest, run: (call) => scan(call, mistake) }));
+test.each(mistakes)('a scan is caught with the mistake: %s', async (mistake, caughtBy, cases) => {
+  const failure = await firstFailure(
+    backendOf({ assess: honest, run: (call) => scan(call, mistake) }),
+    cases,
+  );
   expect(failure?.id).toMatch(caughtBy);
 });
 

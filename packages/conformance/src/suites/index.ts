@@ -27,7 +27,6 @@ export const suites: readonly Suite[] = [
   shapes,
   extremesOfSequences,
   extremesOfRows,
-  nonFinite,
   large,
   sequences,
   chunks,
@@ -41,5 +40,6 @@ export const suites: readonly Suite[] = [
   programs,
   packing,
   failures,
+  nonFinite,
   farStrides,
 ];
