@@ -260,7 +260,13 @@ describe('the config', () => {
 
 describe('an end that only tokenizer_config.json knows', () => {
   const withoutEnd = { ...tinyConfig, eos_token_id: undefined };
-  const vocabulary = json({ model: { type: 'BPE', vocab: { a: 0, b: 1, c: 2 }, merges: [] } });
+  /** A tokenizer of these letters and no merges. */
+  const lettersOf = (letters: string, more: object = {}): Uint8Array => {
+    const vocab = Object.fromEntries([...letters].map((letter, id) => [letter, id]));
+    return json({ ...more, model: { type: 'BPE', vocab, merges: [] } });
+  };
+  // The added token has the id after these.
+  const vocabulary = lettersOf('abcdefg');
   const config = (extra: object = {}): Uint8Array =>
     json({
       eos_token: '<|im_end|>',
@@ -291,9 +297,8 @@ describe('an end that only tokenizer_config.json knows', () => {
 
   test('is the one of the tokenizer where that has it', async () => {
     const files = tinyFiles(tinyTensors(), withoutEnd);
-    const tokenizer = json({
+    const tokenizer = lettersOf('abcde', {
       added_tokens: [{ id: 5, content: '<|im_end|>', special: true }],
-      model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
     });
     await using model = await load({
       ...files,
@@ -301,6 +306,14 @@ describe('an end that only tokenizer_config.json knows', () => {
       'tokenizer_config.json': config(),
     });
     expect(model.config).toMatchObject({ eosIds: [5], vocabulary: 6 });
+  });
+
+  test('is refused where the tokenizer would give it another id', async () => {
+    const files = { ...tinyFiles(tinyTensors(), withoutEnd), 'tokenizer.json': lettersOf('abc') };
+    await expect(load({ ...files, 'tokenizer_config.json': config() })).rejects.toMatchObject({
+      code: 'tokenizer-unsupported',
+      message: expect.stringContaining('the id 7 where its place in the list gives it 3') as string,
+    });
   });
 
   test('may lie after all that the tokenizer or the config counts', async () => {
