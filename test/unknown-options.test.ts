@@ -166,6 +166,7 @@ const methods: readonly [object, Record<string, Call>][] = [
       sync: none,
       tensor: none,
       toString: none,
+      trim: none,
       upload: none,
       zeros: none,
     },
