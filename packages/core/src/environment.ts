@@ -17,14 +17,14 @@ export interface Environment {
   readonly unknown: readonly string[];
 }
 
-/** Every variable that means something, for help texts and `ss doctor`. */
-export const environmentVariables = {
-  SS_BACKEND: 'the backend to use: its id, such as wasm or reference',
-  SS_THREADS: 'how many threads a backend may use',
-  SS_LOG: 'silent (default), info or trace',
-  SS_CPU_ISA: 'what native kernels use at most: sse4, avx2 or avx3 (AVX-512)',
-  SS_CPU_LIBRARY: 'path of a native library for @ss/cpu, instead of the installed one',
-} as const;
+/** Every variable that means something. */
+export const environmentVariables = [
+  'SS_BACKEND',
+  'SS_THREADS',
+  'SS_LOG',
+  'SS_CPU_ISA',
+  'SS_CPU_LIBRARY',
+] as const;
 
 const logLevels = ['silent', 'info', 'trace'] as const;
 
@@ -50,7 +50,7 @@ export function readEnvironment(
     cpuIsa: env['SS_CPU_ISA'] || undefined,
     cpuLibrary: env['SS_CPU_LIBRARY'] || undefined,
     unknown: Object.keys(env).filter(
-      (name) => name.startsWith('SS_') && !Object.hasOwn(environmentVariables, name),
+      (name) => name.startsWith('SS_') && !environmentVariables.some((known) => known === name),
     ),
   };
 }

@@ -51,7 +51,7 @@ export function readMachine(): Environment {
 }
 
 export function readVariables(env: Readonly<Record<string, string | undefined>> = process.env): Variables {
-  const known = Object.keys(environmentVariables);
+  const known: readonly string[] = environmentVariables;
   const set: Record<string, string> = Object.fromEntries(
     known.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
   );
