@@ -113,6 +113,22 @@ HWY_INLINE void RetraceVector(const Stretch& r, bool gated, bool first) {
   else Retrace<K, kBVaries, kCVaries, false>(r);
 }
 
+/*
+ * A vector may end in lanes that belong to no channel. Their u and dy are zeros, but zero times an infinite B or C is NaN:
+ * what such lanes add to the sums that channels share is undone.
+ */
+template <int K, bool kBVaries, bool kCVaries>
+HWY_INLINE void KeepPadding(const Slice& s, const Stretch& r, bool first) {
+  if (kBVaries) KeepLanes<K>(r.lanes_B, r.lanes_step, r.steps, first, s.kept_B);
+  if (kCVaries) KeepLanes<K>(r.lanes_C, r.lanes_step, r.steps, first, s.kept_C);
+}
+
+template <int K, bool kBVaries, bool kCVaries>
+HWY_INLINE void RestorePadding(const Slice& s, const Stretch& r) {
+  if (kBVaries) RestoreLanes<K>(r.lanes_B, r.lanes_step, r.steps, s.count % LaneCount(), s.kept_B);
+  if (kCVaries) RestoreLanes<K>(r.lanes_C, r.lanes_step, r.steps, s.count % LaneCount(), s.kept_C);
+}
+
 /** All vectors for each K states in turn: what their lanes add up to then stays in the first cache. */
 template <int K, bool kBVaries, bool kCVaries>
 HWY_INLINE void RetraceStates(const Slice& s, int64_t N, int64_t steps, const float* start, bool gated,
@@ -120,8 +136,11 @@ HWY_INLINE void RetraceStates(const Slice& s, int64_t N, int64_t steps, const fl
   for (; n + K <= N; n += K) {
     for (int64_t v = 0; v < s.vectors; v++) {
       const Stretch r = StretchOf<kBVaries, kCVaries>(s, N, v, n, steps, start, fetches);
+      const bool padded = s.count < (v + 1) * LaneCount();
+      if (padded) KeepPadding<K, kBVaries, kCVaries>(s, r, v == 0);
       if (kBVaries && kCVaries && Near(s, v)) RetraceVector<K, false, kBVaries, kCVaries>(r, gated, v == 0);
       else RetraceVector<K, true, kBVaries, kCVaries>(r, gated, v == 0);
+      if (padded) RestorePadding<K, kBVaries, kCVaries>(s, r);
     }
   }
   if constexpr (K > 1)
@@ -263,7 +282,8 @@ void ScanBackwardUnit(const ScanBackwardTask& task, int64_t unit, const Scratch&
   // A multiple of 4 KB apart, loads of one would wait for stores to the other.
   for (float** lanes : {&s.lanes_B, &s.lanes_C}) *lanes = take(kGradientTile * scan.N * LaneCount() + kApart);
   s.tile = take(kGradientTile * kRows * task.slice);
-  for (float** states : {&s.a, &s.h}) *states = take((kGradientTile + 1) * kGradientStates * LaneCount());
+  for (float** states : {&s.a, &s.h, &s.kept_B, &s.kept_C})
+    *states = take((kGradientTile + 1) * kGradientStates * LaneCount());
   s.sums = take(scan.N);
   s.starts = free;
 
@@ -303,7 +323,7 @@ constexpr int64_t kMostWalkStates = 8, kTileRows = 9;
 size_t ScanBackwardScratch(const ScanBackwardTask& task) {
   const int64_t N = task.scan.N, tiles = (task.scan.sequences.L + kGradientTile - 1) / kGradientTile;
   const int64_t floats = task.slice * (N * (7 + tiles) + 10 + kGradientTile * kTileRows) + kGradientTile * N * (2 + 2 * kSliceUnit) +
-                         2 * (kGradientTile + 1) * kMostWalkStates * kSliceUnit + N + 64 * kSliceUnit;
+                         4 * (kGradientTile + 1) * kMostWalkStates * kSliceUnit + N + 64 * kSliceUnit;
   return static_cast<size_t>(floats) * sizeof(float);
 }
 

@@ -169,6 +169,31 @@ HWY_NOINLINE void Retrace(const Stretch& s) {
   }
 }
 
+/** K rows of each step, which are `step` floats apart, to `kept`, where they are dense; zeros if there are none yet. */
+template <int K>
+HWY_INLINE void KeepLanes(const float* from, int64_t step, int64_t steps, bool none, float* kept) {
+  const int64_t floats = K * LaneCount();
+  if (none) {
+    Clear(kept, steps * floats);
+    return;
+  }
+  for (int64_t t = 0; t < steps; t++, from += step, kept += floats)
+    std::memcpy(kept, from, static_cast<size_t>(floats) * sizeof(float));
+}
+
+/** The lanes from `channels` on as they were kept. */
+template <int K>
+HWY_INLINE void RestoreLanes(float* to, int64_t step, int64_t steps, int64_t channels, const float* kept) {
+  const F32 d;
+  const int64_t lanes = LaneCount();
+  const auto own = hn::FirstN(d, static_cast<size_t>(channels));
+  for (int64_t t = 0; t < steps; t++, to += step, kept += K * lanes) {
+    HWY_UNROLL(16)
+    for (int64_t i = 0; i < K * lanes; i += lanes)
+      hn::Store(hn::IfThenElse(own, hn::Load(d, to + i), hn::Load(d, kept + i)), d, to + i);
+  }
+}
+
 /** The sum of the 128-bit blocks of a vector. */
 template <class D>
 HWY_INLINE void StoreBlockSum(D d, hn::Vec<D> v, float* to) {

@@ -26,6 +26,8 @@ struct Slice {
   float *rows_B, *rows_C;
   /** [t][n][lane] */
   float *lanes_B, *lanes_C;
+  /** [t][state][lane] of lanes_B and lanes_C before the vector that has padding */
+  float *kept_B, *kept_C;
   /** [vector][t][kRows][lane] */
   float* tile;
   /** [t][state][lane] */
@@ -120,6 +122,7 @@ HWY_INLINE void FinishTile(const ScanBackwardTask& task, const Slice& s, int64_t
   const ScanTask& scan = task.scan;
   const int64_t lanes = LaneCount();
   const VF ln2 = hn::Set(d, 0.693147180559945f);
+  const bool skips = static_cast<bool>(scan.D);
   for (int64_t i = steps - 1; i >= 0; i--) {
     const int64_t time = TimeOf(scan, s, t + i), b = s.sequence.row;
     const Target du(task.du, b, time, s, s.row), ddelta(task.ddelta, b, time, s, s.other);
@@ -129,9 +132,9 @@ HWY_INLINE void FinishTile(const ScanBackwardTask& task, const Slice& s, int64_t
       const VF q = hn::Load(d, from + kQ * lanes), u = hn::Load(d, from + kU * lanes), ds = hn::Load(d, from + kDs * lanes);
       const VF ddt = hn::MulAdd(u, q, hn::Mul(ln2, hn::Load(d, from + kR * lanes)));
       const VF slope = hn::Mul(ddt, hn::Load(d, from + kSlope * lanes));
-      const VF skip = hn::Load(d, s.skip + c);
+      const VF through = hn::Mul(hn::Load(d, from + kDt * lanes), q);
       hn::StoreU(slope, d, ddelta.data + c);
-      hn::StoreU(hn::MulAdd(skip, ds, hn::Mul(hn::Load(d, from + kDt * lanes), q)), d, du.data + c);
+      hn::StoreU(skips ? hn::MulAdd(hn::Load(d, s.skip + c), ds, through) : through, d, du.data + c);
       hn::Store(hn::MulAdd(ds, u, hn::Load(d, s.dskip + c)), d, s.dskip + c);
       hn::Store(hn::Add(slope, hn::Load(d, s.dbias + c)), d, s.dbias + c);
     }
@@ -141,7 +144,8 @@ HWY_INLINE void FinishTile(const ScanBackwardTask& task, const Slice& s, int64_t
     const Target dz(task.dz, b, time, s, s.row);
     from = s.tile + i * kRows * lanes;
     for (int64_t v = 0; v < s.vectors; v++, from += kGradientTile * kRows * lanes) {
-      const VF y = hn::MulAdd(hn::Load(d, s.skip + v * lanes), hn::Load(d, from + kU * lanes), hn::Load(d, from + kY * lanes));
+      VF y = hn::Load(d, from + kY * lanes);
+      if (skips) y = hn::MulAdd(hn::Load(d, s.skip + v * lanes), hn::Load(d, from + kU * lanes), y);
       hn::StoreU(hn::Mul(hn::Load(d, from + kGate * lanes), y), d, dz.data + v * lanes);
     }
     dz.Finish();
