@@ -158,3 +158,34 @@ nativeTest('a state that is written is not named twice', async () => {
   if (!SsError.is(error, 'execution-failed')) throw new Error('It was not refused.', { cause: error });
   expect(`${error.message} ${String(error.cause)}`).toContain('state 3, which is written, twice');
 });
+
+nativeTest('lanes that belong to no channel add no NaN where B or C is infinite', async () => {
+  await using engine = await open();
+  const [step, state] = [20, 5];
+  const ones = (...shape: readonly number[]) =>
+    engine.tensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(1), shape);
+  for (const infinite of ['B', 'C'] as const) {
+    const values = new Float32Array(L * N).fill(1);
+    values[step * N + state] = Infinity;
+    const gradients = engine.selectiveScanBackward({
+      ...shared(engine, L),
+      u: ones(1, L, D),
+      delta: ones(1, L, D),
+      dy: ones(1, L, D),
+      B: ones(1, L, N),
+      C: ones(1, L, N),
+      [infinite]: engine.tensor(values, [1, L, N]),
+    });
+    // The state is infinite from the step on, its cotangent up to it.
+    const isInfinite = { B: (t: number) => t <= step, C: (t: number) => t >= step };
+    for (const name of ['B', 'C'] as const) {
+      const read = Float32Array.from(await gradients[`d${name}`].read());
+      const expected = (i: number) =>
+        name !== infinite && i % N === state && isInfinite[name](Math.floor(i / N));
+      read.forEach((x, i) => {
+        if (expected(i) ? x !== Infinity : !Number.isFinite(x))
+          throw new Error(`d${name} with an infinite ${infinite}: number ${i} is ${x}.`);
+      });
+    }
+  }
+});

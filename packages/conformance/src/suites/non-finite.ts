@@ -53,7 +53,6 @@ const calls: Partial<Readonly<Record<OpName, Readonly<Record<string, Make>>>>> =
     constant: (dtype, random) =>
       scanCall({ ...scan, dtype, L: 35, varB: false, varC: false, D: true, reverse: true }, random),
     gate: (dtype, random) => scanCall({ ...scan, dtype, N: 4, dim: 8, z: true, softplus: true }, random),
-    'more channels': (dtype, random) => scanCall({ ...scan, dtype, dim: 27, D: true }, random),
   },
   selectiveStateUpdate: {
     bare: (dtype, random) => updateCall({ dtype, batch: 1, channels: [6], N: 3, bias: false }, random),
