@@ -25,7 +25,7 @@ const bundles = {
 /** Why the comparison cannot run here, if it cannot. */
 export function missing(): string | undefined {
   const absent = Object.values(packages).find((name) => !isInstalled(name));
-  if (absent) return `${absent} is not installed: node tools/peers/setup.ts webgpu`;
+  if (absent) return `${absent} is not installed: npx --yes pnpm@12 run setup:peers webgpu`;
   return chromiumPath() === undefined ? NO_CHROMIUM : undefined;
 }
 
