@@ -89,7 +89,6 @@ const functions: Record<string, Record<string, Call>> = {
     // What calls it has sorted the arguments of the op.
     assessByParts: none,
     callOf: none,
-    completeOptions: none,
     exampleCall: none,
     missingOps: none,
   },

@@ -6,4 +6,3 @@ export type { EngineOptions } from './dispatch.ts';
 export { Program } from './program.ts';
 export { exampleCall, inferenceOps, opNames, ops } from '../ops/index.ts';
 export { callOf } from '../ops/op.ts';
-export { completeOptions } from '../ops/option.ts';
